@@ -1,0 +1,221 @@
+"""The shard store: each stage's output as a folder that appears whole or not at all.
+
+`<root>/<stage>/<key>/` holds Parquet tables, artifacts and `shard.json`. The key is a digest of inputs, the stage's
+configuration and the stage's code, so finding a shard means that its work is done, on any machine, at any later time.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.arrow import from_table, schema_of, to_table
+from schemas.errors import CountsError, StoreError
+from schemas.ids import digest, file_sha256
+from schemas.records import Rejection
+
+Record = TypeVar("Record")
+
+SUMMARY = "shard.json"
+ROW_GROUP = 256  # rows; a default-written Parquet of JPEG bytes makes one row cost 1 GB to reach
+
+
+@dataclass(frozen=True, slots=True)
+class ShardInfo:
+    """What a finished shard says of itself; small enough to travel through an orchestrator."""
+
+    stage: str
+    key: str
+    rows: dict[str, int]
+    items_in: int
+    items_out: int
+    rejected: dict[str, int]
+    sha256: dict[str, str]
+    wall_s: float
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def check_counts(self) -> None:
+        """Raise CountsError unless items in = items out + items rejected."""
+        lost = self.items_in - self.items_out - sum(self.rejected.values())
+        if lost:
+            raise CountsError(
+                f"{self.stage}: {self.items_in} in, {self.items_out} out, {sum(self.rejected.values())} rejected: "
+                f"{lost} unaccounted for",
+                remedy="this is a fault of Slidesmith; please report it with the run report",
+            )
+
+
+class Shard:
+    """A finished shard, read-only."""
+
+    def __init__(self, folder: Path, info: ShardInfo) -> None:
+        self.folder = folder
+        self.info = info
+
+    def path(self, name: str) -> Path:
+        """Return the path of a table (`tiles.parquet`) or an artifact (`overlay.png`)."""
+        return self.folder / name
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Return a table by its name without suffix."""
+        return pq.read_table(self.folder / f"{name}.parquet", columns=columns)
+
+    def records(self, name: str, record: type[Record]) -> list[Record]:
+        """Return a table's rows as records."""
+        return from_table(self.table(name), record)
+
+
+class ShardWriter:
+    """A shard in the making; nothing of it is visible before it is whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.rows: dict[str, int] = {}
+        self.items_in = 0
+        self.items_out = 0
+        self.rejected: Counter[str] = Counter()
+        self.facts: dict[str, Any] = {}
+
+    def path(self, name: str) -> Path:
+        """Return where to write an artifact of this shard."""
+        return self._folder / name
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Write a whole table."""
+        write_parquet(table, self.path(f"{name}.parquet"))
+        self.rows[name] = table.num_rows
+
+    def write_records(self, name: str, records: Iterable[Record], record: type[Record]) -> None:
+        """Write records as a table of their class's schema."""
+        self.write(name, to_table(records, record))
+
+    @contextmanager
+    def stream(self, name: str, record: type[Record]) -> Iterator[Callable[[list[Record]], None]]:
+        """Yield a function that appends records as one row group; memory holds one group at a time."""
+        schema = schema_of(record)
+        self.rows[name] = 0
+        with pq.ParquetWriter(self.path(f"{name}.parquet"), schema, **_options(schema)) as writer:
+
+            def append(records: list[Record]) -> None:
+                if records:
+                    writer.write_table(to_table(records, record), row_group_size=ROW_GROUP)
+                    self.rows[name] += len(records)
+
+            yield append
+
+    def count(self, *, items_in: int, items_out: int, rejections: Iterable[Rejection], write: bool = True) -> None:
+        """State what came in, what goes out and what was rejected; writes the `rejections` table."""
+        rows = list(rejections)
+        self.items_in, self.items_out = items_in, items_out
+        self.rejected = Counter(row.reason for row in rows)
+        if write:
+            self.write_records("rejections", rows, Rejection)
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    # JPEG bytes do not compress (zstd saves 3.5%); everything else does.
+    return {"compression": {column.name: "NONE" if pa.types.is_binary(column.type) else "ZSTD" for column in schema}}
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table with row groups of 256 rows where it holds images, images uncompressed; byte-identical on rerun."""
+    options = _leaf_options(table.schema)
+    has_bytes = any(pa.types.is_binary(column.type) for column in table.schema)
+    pq.write_table(table, path, row_group_size=ROW_GROUP if has_bytes else 1 << 16, **options)
+
+
+def _leaf_options(schema: pa.Schema) -> dict[str, Any]:
+    flat = all(not pa.types.is_nested(column.type) for column in schema)
+    return _options(schema) if flat else {"compression": "ZSTD"}
+
+
+def shard_key(stage: str, *, inputs: Any, config: Any, code: str) -> str:
+    """Return the key of a stage's output: equal inputs, configuration and code give equal keys."""
+    return digest(stage, inputs, config, code)[:32]
+
+
+class ShardStore:
+    """Finished shards by stage and key, on a local file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, stage: str, key: str) -> Shard | None:
+        """Return the shard, or None while its work is not done."""
+        folder = self.root / stage / key
+        try:
+            info = ShardInfo(**json.loads((folder / SUMMARY).read_text()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{SUMMARY} of {stage}/{key} is torn", remedy="delete that folder and rerun") from error
+        return Shard(folder, info)
+
+    def open(self, info: ShardInfo) -> Shard:
+        """Return a shard that is known to be done.
+
+        Raises:
+            StoreError: it is no longer there.
+        """
+        shard = self.find(info.stage, info.key)
+        if shard is None:
+            raise StoreError(f"shard {info.stage}/{info.key} has gone from the store", remedy="rerun to make it again")
+        return shard
+
+    def ensure(self, stage: str, key: str, make: Callable[[ShardWriter], None]) -> tuple[ShardInfo, bool]:
+        """Return the shard's summary, making it first where it is missing, and whether it was found.
+
+        `make` writes into a hidden folder beside the final place; one rename publishes it. Killed before the rename,
+        nothing is visible; two makers of one key: the first rename wins and the second discards its copy.
+        """
+        if found := self.find(stage, key):
+            return found.info, True
+        (self.root / stage).mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=self.root / stage))
+        started = time.monotonic()
+        try:
+            writer = ShardWriter(folder)
+            make(writer)
+            info = ShardInfo(
+                stage=stage,
+                key=key,
+                rows=dict(writer.rows),
+                items_in=writer.items_in,
+                items_out=writer.items_out,
+                rejected=dict(sorted(writer.rejected.items())),
+                sha256={path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()},
+                wall_s=round(time.monotonic() - started, 3),
+                facts=writer.facts,
+            )
+            info.check_counts()
+            (folder / SUMMARY).write_text(json.dumps(asdict(info), indent=1, sort_keys=True))
+            self._publish(folder, stage, key)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return info, False
+
+    def _publish(self, folder: Path, stage: str, key: str) -> None:
+        try:
+            folder.rename(self.root / stage / key)
+        except OSError:
+            if self.find(stage, key) is None:
+                raise
+
+    def sweep(self, older_than_s: float = 86_400.0) -> int:
+        """Remove hidden folders that killed makers left behind; return how many."""
+        limit = time.time() - older_than_s
+        stale = [path for path in self.root.glob("*/.*") if path.is_dir() and path.stat().st_mtime < limit]
+        for path in stale:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(stale)
