@@ -17,7 +17,7 @@ _SOURCE_SUFFIXES = {".py", ".yaml", ".j2", ".sql", ".tsv", ".json"}
 class StageConfig(BaseModel):
     """One section of the configuration: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @functools.cache

@@ -162,15 +162,15 @@ class ShardStore:
             raise StoreError(f"{SUMMARY} of {stage}/{key} is torn", remedy="delete that folder and rerun") from error
         return Shard(folder, info)
 
-    def open(self, info: ShardInfo) -> Shard:
-        """Return a shard that is known to be done.
+    def open(self, stage: str, key: str) -> Shard:
+        """Return a shard whose work is known to be done.
 
         Raises:
-            StoreError: it is no longer there.
+            StoreError: it is not there.
         """
-        shard = self.find(info.stage, info.key)
+        shard = self.find(stage, key)
         if shard is None:
-            raise StoreError(f"shard {info.stage}/{info.key} has gone from the store", remedy="rerun to make it again")
+            raise StoreError(f"there is no shard {stage}/{key}", remedy=f"run the {stage} stage first, or again")
         return shard
 
     def ensure(self, stage: str, key: str, make: Callable[[ShardWriter], None]) -> tuple[ShardInfo, bool]:

@@ -1,0 +1,48 @@
+# Slidesmith: `make demo` shows the whole line, `make test` proves it, `make check` holds the rules of the house.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Byte-compiling everything doubles the time of an install; what is imported is compiled then.
+INSTALL := $(PIP) install --no-compile --constraint constraints.txt
+export OMP_NUM_THREADS ?= 2
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+
+.PHONY: help demo check test bench server clean
+
+help:  ## say what can be made
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+demo: $(VENV)/.demo  ## slides in, release and trained model out: everything in demo-out/
+	@$(BIN)/slidesmith demo --out demo-out
+
+check: $(VENV)/.dev  ## lint, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.dev  ## all tests
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev  ## every claim of the README, measured here
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script $(BENCH_FLAGS) || exit 1; done
+
+server: $(VENV)/.demo  ## a Prefect server and a worker for the deployments of prefect.yaml
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m flows.server
+
+clean:  ## remove what was made, keep .venv
+	rm -rf demo-out runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing Slidesmith with [train] into $(VENV) (once, a few minutes)"
+	@$(INSTALL) --editable '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	@echo "installing what the checks and tests need"
+	@$(INSTALL) --editable '.[train,llm,test,check]'
+	@touch $@

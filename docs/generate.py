@@ -1,0 +1,100 @@
+"""Write the pages of `docs/` that follow from code: the data dictionary and the configuration reference.
+
+Run `python docs/generate.py`; a test holds that the pages are current.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from flows.config import RunConfig
+from schemas.arrow import schema_of
+from schemas.records import TABLES
+
+DOCS = Path(__file__).resolve().parent
+
+
+def data_dictionary() -> str:
+    """Return the data dictionary as Markdown: every column of every table."""
+    lines = ["# Data dictionary", "", "Generated from `schemas/records/` by `python docs/generate.py`.", ""]
+    for name, record in TABLES.items():
+        lines += [f"## {name}", "", (record.__doc__ or "").strip().splitlines()[0], ""]
+        lines += ["| column | type | null | meaning |", "|---|---|---|---|"]
+        lines += [row for column in schema_of(record) for row in _column_rows(column, "")]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _column_rows(column: pa.Field, prefix: str) -> list[str]:
+    meaning = (column.metadata or {}).get(b"doc", b"").decode()
+    inner = column.type.value_type if pa.types.is_list(column.type) else column.type
+    kind = ("list of " if pa.types.is_list(column.type) else "") + ("struct" if pa.types.is_struct(inner) else str(inner))
+    rows = [f"| `{prefix}{column.name}` | {kind} | {'yes' if column.nullable else ''} | {meaning} |"]
+    if pa.types.is_struct(inner):
+        rows += [row for part in inner for row in _column_rows(part, f"{prefix}{column.name}.")]
+    return rows
+
+
+def configuration() -> str:
+    """Return the configuration reference as Markdown: every key, its default and its meaning."""
+    lines = [
+        "# Configuration",
+        "",
+        "A run reads one YAML file. Unknown keys and values out of range are errors that name the key.",
+        "Relative paths are relative to the file. Generated from the models by `python docs/generate.py`.",
+        "",
+        "| key | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *_keys(RunConfig, ""), ""])
+
+
+def _keys(model: type[BaseModel], prefix: str) -> list[str]:
+    rows = []
+    for name, info in model.model_fields.items():
+        section = _section(info.annotation)
+        if section is not None:
+            if info.description:
+                rows.append(f"| `{prefix}{name}` | section | {_default(info, section)} | {info.description} |")
+            rows += _keys(section, f"{prefix}{name}.")
+        else:
+            rows.append(f"| `{prefix}{name}` | {_kind(info.annotation)} | {_default(info)} | {info.description or ''} |")
+    return rows
+
+
+def _section(hint: Any) -> type[BaseModel] | None:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) else (hint,)
+    return next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+
+
+def _kind(hint: Any) -> str:
+    text = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
+    for noise in ("typing.", "pathlib._local.", "pathlib."):
+        text = text.replace(noise, "")
+    return text.replace("|", "or").replace("NoneType", "null").replace("None", "null")
+
+
+def _default(info: FieldInfo, section: type[BaseModel] | None = None) -> str:
+    if info.is_required():
+        return "required"
+    value = info.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return ""
+    return "null" if value is None else f"`{value}`"
+
+
+def main() -> None:
+    """Write the pages."""
+    (DOCS / "data_dictionary.md").write_text(data_dictionary(), encoding="utf-8")
+    (DOCS / "configuration.md").write_text(configuration(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

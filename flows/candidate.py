@@ -1,0 +1,66 @@
+"""Gather a run's shards into a release candidate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from flows.plan import Plan
+from schemas.records import TABLES
+from tasks.releases.candidate import Candidate
+from tasks.report.contents import count_stages
+from tasks.settings import code_version
+from tasks.store import Shard
+
+# Where each published table comes from: the last stage that writes it.
+_STAGE_OF_TABLE = {
+    "slides": "tiling",
+    "tiles": "tiling",
+    "fields": "features",
+    "reports": "reports",
+    "mentions": "reports",
+    "captions": "texts",
+    "perturbations": "texts",
+    "reasoning": "texts",
+    "questions": "reviewed",
+    "verdicts": "screening",
+    "review_events": "reviewed",
+}
+
+
+def finished_shards(plan: Plan) -> list[Shard]:
+    """Return the run's shards that are done, in the order of the line."""
+    return [shard for stage, key in plan.shards() if (shard := plan.store.find(stage, key))]
+
+
+def gather_candidate(plan: Plan) -> Candidate:
+    """Return the candidate of a run: paths of tables, counts, leak table and lineage; no image is loaded."""
+    shards = [shard for shard in finished_shards(plan) if shard.info.stage != "model"]
+    screening = plan.store.open("screening", plan.screening)
+    graph = plan.store.open("graph", plan.graph)
+    return Candidate(
+        tables={table: list(_paths(shards, table)) for table in TABLES},
+        split_of_patient=plan.store.open("questions", plan.questions).info.facts["split_of_patient"],
+        stage_counts=[_counts(row) for row in count_stages([shard.info for shard in shards])],
+        leak_table=json.loads(screening.path("cells.json").read_text()),
+        lexicon=graph.path("lexicon.parquet"),
+        lineage={"run": plan.release, "shards": [[shard.info.stage, shard.info.key] for shard in shards]},
+        config=plan.portable_config(),
+        code_version=code_version("schemas", "kg", "tasks"),
+        sources=graph.info.facts["sources"],
+    )
+
+
+def _paths(shards: list[Shard], table: str) -> Iterator[Path]:
+    stage = _STAGE_OF_TABLE.get(table)
+    for shard in shards:
+        if table in shard.info.rows and stage in (None, shard.info.stage):
+            yield shard.path(f"{table}.parquet")
+
+
+def _counts(row: Any) -> dict[str, Any]:
+    plain = asdict(row)
+    return {name: plain[name] for name in ("stage", "items_in", "items_out", "rejected")}

@@ -1,0 +1,32 @@
+"""`slidesmith run`: the whole curation from a configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from flows.commands.options import json_option, quiet_prefect, say
+
+
+@click.command(name="run")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), required=True, help="YAML of the run.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for store, report and work (overrides the YAML).")
+@click.option("--dry-run", is_flag=True, help="Print what would be done and what is done already.")
+@click.option("--verbose", is_flag=True, help="Show Prefect's log.")
+@json_option
+def command(config_file: Path, out: Path | None, dry_run: bool, verbose: bool, as_json: bool) -> None:
+    """Run the whole curation: tile, graph, generate, screen, review, release, train, report.
+
+    Interrupted or killed, the same command continues; with nothing changed it does nothing.
+    """
+    from flows.config import load_config
+    from flows.session import dry_run_lines, run_curation
+
+    config = load_config(config_file, **({"out": str(out.absolute())} if out else {}))
+    if dry_run:
+        result, lines = dry_run_lines(config)
+    else:
+        quiet_prefect(verbose)
+        result, lines = run_curation(config)
+    say(result, as_json, lines)

@@ -1,0 +1,137 @@
+"""The configuration of a run: one YAML file, one frozen model, every key known and every value in range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError
+
+from schemas.errors import ConfigError
+from tasks.generation.config import GenerationConfig
+from tasks.releases.config import ReleaseConfig
+from tasks.review.config import ReviewConfig
+from tasks.screening.config import ScreeningConfig
+from tasks.settings import StageConfig
+from tasks.tiling.config import TilingConfig
+from training.config import TrainingConfig
+
+
+class GraphConfig(StageConfig):
+    """Which ontologies stand beside the starter graph."""
+
+    sources_dir: Path | None = Field(default=None, description="folder of ontology files named as in kg/sources.yaml")
+    sources: tuple[str, ...] = Field(default=(), description="names of kg/sources.yaml to merge with the starter graph")
+
+
+class DemoConfig(StageConfig):
+    """Synthetic slides to draw before anything else."""
+
+    slides: int = Field(default=24, ge=6, le=1000, description="slides to draw")
+    patients: int = Field(default=12, ge=3, le=500, description="patients that they belong to")
+    seed: int = Field(default=7, ge=0, description="same seed, same bytes")
+
+
+class RunnerConfig(StageConfig):
+    """How many tasks run at once."""
+
+    workers: int = Field(default=0, ge=0, le=256, description="slides at once; 0 = one per available core")
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return path.absolute() if path else None
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+OptionalPath = Annotated[Path | None, AfterValidator(_absolute)]
+
+
+class RunConfig(StageConfig):
+    """Everything a curation run needs to know."""
+
+    slides: AbsolutePath = Field(description="folder of slides, or one slide")
+    manifest: OptionalPath = Field(
+        default=None, description="CSV: path,patient_id,organ,stain,licence,report,annotations[,mpp]"
+    )
+    reports: OptionalPath = Field(
+        default=None, description="CSV, JSON or JSONL file of reports; default: the manifest's report column"
+    )
+    captions: OptionalPath = Field(
+        default=None, description="CSV or JSONL of expert captions per scale"
+    )
+    decisions: OptionalPath = Field(
+        default=None, description="JSONL of review events; default: review/decisions.jsonl in `out`"
+    )
+    out: AbsolutePath = Field(description="folder for the store, the report and the work")
+    demo: DemoConfig | None = Field(default=None, description="draw synthetic slides beside the manifest first")
+    runner: RunnerConfig = RunnerConfig()
+    graph: GraphConfig = GraphConfig()
+    tiling: TilingConfig = TilingConfig()
+    generation: GenerationConfig = GenerationConfig()
+    screening: ScreeningConfig = ScreeningConfig()
+    review: ReviewConfig = ReviewConfig()
+    release: ReleaseConfig = ReleaseConfig()
+    training: TrainingConfig | None = Field(default=None, description="null: release only, no training")
+
+
+_PATH_KEYS = (("slides",), ("manifest",), ("reports",), ("captions",), ("decisions",), ("out",), ("graph", "sources_dir"))
+
+
+def load_config(path: Path, **overrides: Any) -> RunConfig:
+    """Read a run's YAML file; relative paths in it are relative to the file.
+
+    Args:
+        path: the YAML file.
+        **overrides: top-level keys that the command line gives; they win.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, a key is unknown, or a value is out of range.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no configuration file {path}", remedy="name an existing YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" at line {where.line + 1}" if where else ""
+        raise ConfigError(f"{path} is not a readable YAML file{line}", remedy="mend its syntax") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} holds no settings", remedy="write `key: value` lines; see docs/configuration.md")
+    _resolve_paths(raw, path.absolute().parent)
+    return parse_config({**raw, **overrides}, str(path))
+
+
+def parse_config(raw: dict[str, Any], name: str) -> RunConfig:
+    """Validate a configuration given as a dictionary; `name` is what errors call it."""
+    try:
+        return RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {_explain(error)}", remedy="see docs/configuration.md for every key") from error
+
+
+def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
+    for keys in _PATH_KEYS:
+        place: Any = raw
+        for key in keys[:-1]:
+            place = place.get(key) if isinstance(place, dict) else None
+        if isinstance(place, dict) and isinstance(place.get(keys[-1]), str):
+            place[keys[-1]] = str(folder / Path(place[keys[-1]]).expanduser())
+
+
+def _explain(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "configuration"
+        if item["type"] == "extra_forbidden":
+            problems.append(f"unknown key `{key}`")
+        elif item["type"] == "missing":
+            problems.append(f"`{key}` is missing")
+        else:
+            problems.append(f"`{key}` is {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}")
+    return "; ".join(problems)
+
+
+def resolve_config(config: RunConfig | Path) -> RunConfig:
+    """Return the configuration itself, or read it from the YAML file named."""
+    return load_config(config) if isinstance(config, Path) else config

@@ -1,0 +1,54 @@
+"""Flow: fields to captions, perturbations, questions and reasoning samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.config import RunConfig, resolve_config
+from flows.execution import gather, task_runner
+from flows.plan import Plan, make_plan
+from tasks.generation.expert_captions import read_expert_captions
+from tasks.generation.task import attach, link, write_questions, write_texts
+
+
+@flow(name="generate-samples")
+def generate_samples(config: RunConfig | Path) -> None:
+    """Link the reports, say what each field shows, and write everything that is generated from it."""
+    settings = resolve_config(config)
+    plan = make_plan(settings)
+    names = [source.name for source in plan.sources]
+    graph = plan.store.open("graph", plan.graph)
+    files, root = plan.report_files()
+    link(plan.store, plan.reports, files, root, graph)
+    with task_runner(settings.runner.workers) as runner:
+        gather("attach features", [runner.submit(attach, arguments) for arguments in _attach_arguments(plan)], names)
+        features = [plan.store.open("features", key) for key in plan.features]
+        common = {"store": plan.store, "graph": graph, "config": settings.generation}
+        texts = [
+            runner.submit(write_texts, {**common, "key": key, "features": shard})
+            for key, shard in zip(plan.texts, features, strict=True)
+        ]
+        gather("write texts", texts, names)
+    write_questions(plan.store, plan.questions, features, graph, settings.generation)
+
+
+def _attach_arguments(plan: Plan) -> list[dict[str, object]]:
+    captions = read_expert_captions(plan.config.captions) if plan.config.captions else []
+    common = {
+        "store": plan.store,
+        "reports": plan.store.open("reports", plan.reports),
+        "graph": plan.store.open("graph", plan.graph),
+        "config": plan.config.generation.features,
+        "captions": captions,
+    }
+    return [
+        {
+            **common,
+            "key": key,
+            "tiles": plan.store.open("tiling", tiles),
+            "annotations": source.root / source.annotations if source.annotations else None,
+        }
+        for key, tiles, source in zip(plan.features, plan.tiling, plan.sources, strict=True)
+    ]

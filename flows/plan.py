@@ -1,0 +1,188 @@
+"""The plan of a run: the key of every shard, known before any work is done.
+
+A shard's key is a digest of its inputs' keys, its configuration section and its code, so the whole plan follows from
+the slides' bytes, the files beside them, the configuration and the source. What is in the store already is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flows.config import RunConfig
+from schemas.ids import file_sha256
+from schemas.records import Rejection
+from tasks.settings import code_version
+from tasks.store import ShardStore, shard_key
+from tasks.tiling.manifest import SlideSource, read_sources
+
+_SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
+_PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "out"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The keys of a run's shards, by stage; `sources` are the slides that can be read, in manifest order."""
+
+    config: RunConfig
+    sources: tuple[SlideSource, ...]
+    rejected: tuple[Rejection, ...]
+
+    @cached_property
+    def store(self) -> ShardStore:
+        """The shard store of the run."""
+        return ShardStore(self.config.out / "work")
+
+    @property
+    def release_store(self) -> Path:
+        """The folder that holds releases."""
+        return self.config.out / "store"
+
+    @property
+    def decisions_file(self) -> Path:
+        """The review events that annotators left; may not exist."""
+        return self.config.decisions or self.config.out / "review" / "decisions.jsonl"
+
+    def _key(self, stage: str, inputs: Any, config: Any, *code: str) -> str:
+        return shard_key(stage, inputs=inputs, config=config, code=code_version(*_SHARED_CODE, *code))
+
+    def _dump(self, section: str) -> Any:
+        return getattr(self.config, section).model_dump(mode="json")
+
+    @cached_property
+    def slides(self) -> str:
+        """Key of the inventory of slides."""
+        rejected = [(row.item_id, row.reason, row.detail) for row in self.rejected]
+        return self._key("slides", [[_identity(source) for source in self.sources], rejected], {}, "tasks/tiling")
+
+    @cached_property
+    def tiling(self) -> tuple[str, ...]:
+        """Keys of the tiling shards, one a slide."""
+        section = self._dump("tiling")
+        return tuple(self._key("tiling", _identity(source), section, "tasks/tiling") for source in self.sources)
+
+    @cached_property
+    def graph(self) -> str:
+        """Key of the knowledge graph."""
+        graph = self.config.graph
+        files = sorted(graph.sources_dir.iterdir()) if graph.sources_dir and graph.sources_dir.is_dir() else []
+        stats = [(path.name, path.stat().st_size) for path in files if path.is_file()]
+        return self._key("graph", stats, list(graph.sources), "kg")
+
+    @cached_property
+    def reports(self) -> str:
+        """Key of the linked reports."""
+        files, root = self.report_files()
+        inputs = [[path, patient, _sha256(root / path)] for path, patient in sorted(files.items())]
+        return self._key("reports", [inputs, self.graph], {}, "tasks/generation", "kg")
+
+    def report_files(self) -> tuple[dict[str, str], Path]:
+        """Return the report files (relative path -> patient) and the folder that they are relative to."""
+        if self.config.reports is not None:
+            return {self.config.reports.name: ""}, self.config.reports.parent
+        listed = {source.report: source.patient_id for source in self.sources if source.report}
+        root = self.config.manifest.parent if self.config.manifest else self.config.slides
+        return listed, root
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """Keys of the fields with their features, one a slide."""
+        section = self.config.generation.features.model_dump(mode="json")
+        captions = _sha256(self.config.captions) if self.config.captions else None
+        code = ("tasks/generation", "kg")
+        return tuple(
+            self._key("features", [tiles, self.reports, source.annotations_sha256, captions], section, *code)
+            for source, tiles in zip(self.sources, self.tiling, strict=True)
+        )
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Keys of captions, perturbations and reasoning samples, one a slide."""
+        section = self._dump("generation")
+        return tuple(self._key("texts", [key, self.graph], section, "tasks/generation", "kg") for key in self.features)
+
+    @cached_property
+    def questions(self) -> str:
+        """Key of the questions of all slides."""
+        section = self._dump("generation")
+        inputs = [list(self.features), self.graph]
+        return self._key("questions", inputs, section, "tasks/generation", "tasks/splits.py", "kg")
+
+    @cached_property
+    def screening(self) -> str:
+        """Key of the screening."""
+        return self._key("screening", self.questions, self._dump("screening"), "tasks/screening")
+
+    @cached_property
+    def queue(self) -> str:
+        """Key of the review queue."""
+        return self._key("queue", self.screening, self._dump("review"), "tasks/review")
+
+    @cached_property
+    def reviewed(self) -> str:
+        """Key of what is left after the annotators' decisions."""
+        return self._key("reviewed", [self.queue, _sha256(self.decisions_file)], self._dump("review"), "tasks/review")
+
+    @cached_property
+    def release(self) -> str:
+        """Key of the release candidate."""
+        inputs = [self.slides, self.tiling, self.graph, self.reports, self.features, self.texts, self.reviewed]
+        return self._key("release", inputs, self._dump("release"), "tasks/releases", "tasks/splits.py")
+
+    @cached_property
+    def model(self) -> str:
+        """Key of the trained model."""
+        return self._key("model", self.release, self.training_section, "training")
+
+    @property
+    def training_section(self) -> dict[str, Any]:
+        """The training section as plain data, empty where nothing is trained."""
+        return self.config.training.model_dump(mode="json") if self.config.training else {}
+
+    @cached_property
+    def run(self) -> str:
+        """Key of the whole run, the report included."""
+        return self._key("run", [self.release, self.model], {}, "tasks/report", "flows")
+
+    def shards(self) -> Iterator[tuple[str, str]]:
+        """Yield (stage, key) of every shard in the order of the line."""
+        yield "slides", self.slides
+        yield from (("tiling", key) for key in self.tiling)
+        yield "graph", self.graph
+        yield "reports", self.reports
+        yield from (("features", key) for key in self.features)
+        yield from (("texts", key) for key in self.texts)
+        yield "questions", self.questions
+        yield "screening", self.screening
+        yield "queue", self.queue
+        yield "reviewed", self.reviewed
+        if self.config.training:
+            yield "model", self.model
+
+    def portable_config(self) -> dict[str, Any]:
+        """Return the configuration without paths of this host, for manifests and lineage."""
+        plain = self.config.model_dump(mode="json", exclude=_PATH_KEYS)
+        plain["graph"].pop("sources_dir", None)
+        return plain
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Read the manifest and the slides' digests and return the plan.
+
+    Raises:
+        InputError: the slides' folder or the manifest is missing or lacks a column.
+    """
+    sources, rejected = read_sources(config.slides, manifest=config.manifest, cache=config.out / "work" / "digests")
+    return Plan(config, tuple(sources), tuple(rejected))
+
+
+def _identity(source: SlideSource) -> list[Any]:
+    parts = (source.uri, source.patient_id, source.sha256, source.organ, source.stain, source.licence, source.mpp)
+    return [*parts, source.report]
+
+
+def _sha256(path: Path) -> str | None:
+    return file_sha256(path) if path.is_file() else None

@@ -1,0 +1,19 @@
+"""Flow: can the questions be answered without the image?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.config import RunConfig, resolve_config
+from flows.plan import make_plan
+from tasks.screening.task import screen
+
+
+@flow(name="screen-leakage")
+def screen_leakage(config: RunConfig | Path) -> None:
+    """Screen all questions with text-only readers; items of failing cells are dropped with a reason."""
+    settings = resolve_config(config)
+    plan = make_plan(settings)
+    screen(plan.store, plan.screening, plan.store.open("questions", plan.questions), settings.screening)

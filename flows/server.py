@@ -1,0 +1,51 @@
+"""`make server`: a Prefect server and a worker on this machine, with the deployments of `prefect.yaml` registered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from urllib.error import URLError
+
+from schemas.errors import StageFailedError
+from tasks.settings import ROOT
+
+_PORT = 4200
+_START_S = 180.0
+
+
+def _wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:
+    limit = time.monotonic() + _START_S
+    while time.monotonic() < limit:
+        if server.poll() is not None:
+            raise StageFailedError("the Prefect server ended at once", remedy=f"is port {_PORT} taken?")
+        try:
+            with urllib.request.urlopen(f"{api}/health", timeout=5):  # noqa: S310  loopback
+                return
+        except (URLError, OSError):
+            time.sleep(0.5)
+    raise StageFailedError(f"the Prefect server did not answer within {_START_S:.0f} s", remedy="see its output above")
+
+
+def main() -> None:
+    """Start the server, register the deployments, and work until interrupted."""
+    api = f"http://127.0.0.1:{_PORT}/api"
+    environment = {**os.environ, "PREFECT_API_URL": api, "SLIDESMITH_HOME": str(ROOT)}
+    command = [sys.executable, "-m", "prefect"]
+    server = subprocess.Popen([*command, "server", "start", "--host", "127.0.0.1", "--port", str(_PORT)], env=environment)  # noqa: S603
+    try:
+        _wait_until_healthy(api, server)
+        for step in (["work-pool", "create", "cpu", "--type", "process", "--overwrite"], ["deploy", "--all", "--no-prompt"]):
+            subprocess.run([*command, *step], env=environment, cwd=ROOT, check=True)  # noqa: S603
+        subprocess.run([*command, "worker", "start", "--pool", "cpu"], env=environment, cwd=ROOT, check=False)  # noqa: S603
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+if __name__ == "__main__":
+    main()

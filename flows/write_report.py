@@ -1,0 +1,84 @@
+"""Flow: one HTML page for the run, and the outcome for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from flows.candidate import finished_shards
+from flows.config import RunConfig, resolve_config
+from flows.plan import Plan, make_plan
+from flows.report_contents import gather_contents
+from tasks.releases.read import Release, open_release
+from tasks.report.contents import Contents
+from tasks.report.page import render
+
+
+@flow(name="write-report")
+def write_report(config: RunConfig | Path) -> None:
+    """Write `report.html`, `evaluation.json` and `run.json`, each whole or not at all, and Prefect artifacts."""
+    settings = resolve_config(config)
+    plan = make_plan(settings)
+    release = open_release(plan.release_store, settings.release.dataset, settings.release.version)
+    contents = gather_contents(plan, release)
+    _replace(settings.out / "report.html", render(contents))
+    files = ["report.html"]
+    if contents.evaluation is not None:
+        _replace(settings.out / "evaluation.json", json.dumps(contents.evaluation, indent=1, sort_keys=True))
+        files.append("evaluation.json")
+    files.append(f"store/{settings.release.dataset}/{settings.release.version}/manifest.json")
+    _replace(settings.out / "run.json", json.dumps(_outcome(plan, release, contents, files), indent=1, sort_keys=True))
+    _artifacts(contents)
+
+
+def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str]) -> dict[str, Any]:
+    outcome: dict[str, Any] = {
+        "run_key": plan.run,
+        "files": files,
+        "flagged": contents.flagged,
+        "release": {
+            "path": contents.release_path,
+            "fingerprint": release.fingerprint,
+            "rows": {name: rows for name, rows in sorted(release.rows.items())},
+        },
+        "stages": {
+            row.stage: {"in": row.items_in, "out": row.items_out, "rejected": dict(row.rejected)}
+            for row in contents.stages
+        },
+        "shards": len(finished_shards(plan)),
+    }
+    if contents.evaluation is not None:
+        outcome["evaluation"] = {
+            measure: contents.evaluation[measure]["overall"] for measure in ("pairwise", "multiple_choice")
+        }
+    return outcome
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _artifacts(contents: Contents) -> None:
+    rows = [
+        {
+            "stage": row.stage,
+            "in": row.items_in,
+            "out": row.items_out,
+            "rejected": ", ".join(f"{reason} {number}" for reason, number in row.rejected.items()),
+            "work_s": row.wall_s,
+        }
+        for row in contents.stages
+    ]
+    create_table_artifact(rows, key="funnel", description="What went in, what came out, and why the rest did not")
+    leaks = [{name: row[name] for name in ("cell", "reader", "n", "accuracy", "low", "high", "verdict")} for row in contents.leaks]
+    create_table_artifact(leaks, key="leak-table", description="Text-only accuracy per cell and reader")
+    create_markdown_artifact(
+        f"Release `{contents.release_path}`, fingerprint `{contents.fingerprint}`", key="release", description="The release"
+    )
