@@ -1,0 +1,116 @@
+"""Candidate centres to planned fields: where every tile lies, and whether the overview already rules the field out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.ids import content_id
+from schemas.records import Rejection
+from schemas.records.shared import Scale
+from schemas.rejection import Reason
+from tasks.tiling.config import TilingConfig
+from tasks.tiling.overview import Overview
+from tasks.tiling.readers.protocol import SlideGeometry
+from tasks.tiling.scales import ScalePlan
+
+Box = tuple[int, int, int, int]
+BACKGROUND_SHARE = 0.02  # below it a centre is called background rather than low in tissue
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTile:
+    """One tile before its pixels are read."""
+
+    plan: ScalePlan
+    origin: tuple[int, int]
+    """First pixel (x, y) in the scale's plane."""
+    box_px0: Box
+    inside: float
+    tissue: float
+    pen: float
+    folds: float
+
+    @property
+    def scale(self) -> Scale:
+        """Scale of the tile."""
+        return self.plan.scale
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedField:
+    """One field before its pixels are read; the finest tile comes first and defines the centre."""
+
+    field_id: str
+    centre_px0: tuple[int, int]
+    tiles: tuple[PlannedTile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedField:
+    """A centre that becomes no field, and why; kept for the table of rejections and the overlay."""
+
+    field_id: str
+    centre_px0: tuple[int, int]
+    reason: Reason
+    detail: str
+
+    def rejection(self) -> Rejection:
+        """Return the row of the table of rejections."""
+        return Rejection(item_id=self.field_id, stage="tiling", reason=self.reason, detail=self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlanner:
+    """Plans the field around a centre of one slide."""
+
+    slide_id: str
+    geometry: SlideGeometry
+    scales: tuple[ScalePlan, ...]
+    overview: Overview
+    config: TilingConfig
+
+    def plan(self, origin: tuple[int, int]) -> PlannedField | DroppedField:
+        """Return the field whose finest tile starts at a plane pixel, or why there is none.
+
+        Args:
+            origin: first pixel (x, y) of the finest tile in the finest scale's plane.
+        """
+        exact = self.scales[0].centre(origin)
+        centre = round(exact[0]), round(exact[1])
+        field_id = content_id("field", self.slide_id, centre, self.config.scales_mpp, self.config.tile_px)
+        tiles = []
+        for plan in self.scales:
+            found = self._tile(plan, origin if plan is self.scales[0] else plan.origin(exact))
+            if isinstance(found, tuple):
+                return DroppedField(field_id, centre, *found)
+            tiles.append(found)
+        return PlannedField(field_id, centre, tuple(tiles))
+
+    def _tile(self, plan: ScalePlan, origin: tuple[int, int]) -> PlannedTile | tuple[Reason, str]:
+        limits = self.config.thresholds
+        box = plan.box_px0(origin)
+        inside = inside_fraction(box, self.geometry.bounds)
+        if inside < limits.inside_fraction_min or inside == 0.0:
+            return "outside_slide", f"{inside:.0%} of the {plan.scale} tile is inside the slide"
+        finest = plan is self.scales[0]
+        if finest and self.overview.damaged.share(box) > 0:
+            return "region_unreadable", "lies on a part of the slide that cannot be read"
+        tissue = self.overview.tissue.share(box)
+        if finest and tissue < limits.tissue_fraction_min:
+            reason: Reason = "background" if tissue < BACKGROUND_SHARE else "low_tissue"
+            return reason, f"{tissue:.0%} of the {plan.scale} tile is tissue"
+        pen = self.overview.pen.share(box)
+        if pen > limits.pen_fraction_max:
+            return "pen_ink", f"{pen:.0%} of the {plan.scale} tile is pen ink"
+        folds = self.overview.folds.share(box)
+        if folds > limits.fold_fraction_max:
+            return "fold", f"{folds:.0%} of the {plan.scale} tile is folded tissue"
+        return PlannedTile(plan, origin, box, inside, tissue, pen, folds)
+
+
+def inside_fraction(box: Box, bounds: Box) -> float:
+    """Return the share of a box (x, y, width, height) that lies inside another."""
+    x, y, width, height = box
+    overlap_x = min(x + width, bounds[0] + bounds[2]) - max(x, bounds[0])
+    overlap_y = min(y + height, bounds[1] + bounds[3]) - max(y, bounds[1])
+    return max(0, overlap_x) * max(0, overlap_y) / (width * height)

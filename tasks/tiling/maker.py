@@ -1,0 +1,144 @@
+"""Tiles from planes: pixels cut, measured, normalised and encoded, or the slide's own bytes taken over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg
+
+from schemas.errors import SlideReadError
+from tasks.tiling.config import TilingConfig
+from tasks.tiling.fields import PlannedField, PlannedTile
+from tasks.tiling.focus import focus_and_contrast
+from tasks.tiling.planes import LevelPlane, PixelCache, Plane, ReducedPlane
+from tasks.tiling.readers.protocol import Pixels, SlideReader
+from tasks.tiling.scales import ScalePlan
+
+_OVERLAP_TO_KEEP = 1.3  # pixels needed more often than this on average are kept rather than computed again
+_PIECE_SOURCE_PX = 512
+_CELLS = 4
+
+Normaliser = Callable[[Pixels], Pixels]
+
+
+@dataclass(frozen=True, slots=True)
+class TileImage:
+    """One tile's bytes and what was measured on its pixels."""
+
+    jpeg: bytes
+    reader: str
+    focus: float
+    contrast: float
+
+
+class TileMaker:
+    """Makes the tiles of one slide; planes of all scales share decoded pixels."""
+
+    def __init__(
+        self,
+        reader: SlideReader,
+        scales: Sequence[ScalePlan],
+        fields: Sequence[PlannedField],
+        *,
+        config: TilingConfig,
+        cache: PixelCache,
+        normalise: Normaliser | None = None,
+    ) -> None:
+        self._reader = reader
+        self._config = config
+        self._normalise = normalise
+        self._pass_through = config.reader in ("auto", "passthrough") and normalise is None
+        self._planes = build_planes(reader, scales, fields, cache)
+
+    def pixels(self, tile: PlannedTile) -> Pixels:
+        """Return a tile's pixels before normalisation, shape (tile_px, tile_px, 4), white outside the slide."""
+        side = self._config.tile_px
+        return self._planes[tile.scale].window(*tile.origin, side, side)
+
+    def make(self, tile: PlannedTile) -> TileImage:
+        """Return the tile's image.
+
+        Raises:
+            SlideReadError: a part of it cannot be read.
+        """
+        native = self._native_bytes(tile) if self._pass_through else None
+        if native is not None and not self._config.measure_focus:
+            return TileImage(native, "passthrough", math.nan, math.nan)
+        pixels = self.pixels(tile)
+        focus, contrast = focus_and_contrast(pixels) if self._config.measure_focus else (math.nan, math.nan)
+        if native is not None:
+            return TileImage(native, "passthrough", focus, contrast)
+        if self._normalise is not None:
+            pixels = self._normalise(pixels)
+        jpeg = simplejpeg.encode_jpeg(
+            np.ascontiguousarray(pixels), self._config.jpeg_quality, "RGBX", self._config.jpeg_subsampling
+        )
+        return TileImage(jpeg, self._reader.name, focus, contrast)
+
+    def _native_bytes(self, tile: PlannedTile) -> bytes | None:
+        side, (x, y) = self._config.tile_px, tile.origin
+        level = self._reader.geometry.levels[tile.plan.level]
+        fits = (
+            tile.plan.ratio == (1.0, 1.0)
+            and (level.block_width, level.block_height) == (side, side)
+            and x % side == y % side == 0
+            and 0 <= x <= level.width - side
+            and 0 <= y <= level.height - side
+        )
+        if not fits:
+            return None
+        jpeg = self._reader.native_jpeg(tile.plan.level, x // side, y // side)
+        if jpeg is None or self._config.measure_focus:
+            return jpeg  # its pixels are decoded for the measures, which finds damage
+        try:
+            simplejpeg.decode_jpeg_header(jpeg)
+        except ValueError as error:
+            raise SlideReadError(f"tile at ({x}, {y}) is damaged: {error}") from error
+        return jpeg
+
+
+def build_planes(
+    reader: SlideReader, scales: Sequence[ScalePlan], fields: Sequence[PlannedField], cache: PixelCache
+) -> dict[str, Plane]:
+    """Return the plane of each scale; coarse ones are averaged from finer ones of the same level where that is exact.
+
+    A plane whose pixels several tiles need keeps what it computed, in pieces; one that is needed once computes each
+    window directly. Means of means are rounded twice, which moves a value by at most one grey level.
+    """
+    levels: dict[int, Plane] = {}
+    planes: dict[str, Plane] = {}
+    made: list[tuple[ScalePlan, Plane]] = []
+    overlaps = [_overlap([field.tiles[index].box_px0 for field in fields]) for index in range(len(scales))]
+    for index, plan in enumerate(scales):
+        parent, ratio = levels.setdefault(plan.level, LevelPlane(reader, plan.level, cache)), plan.ratio
+        for finer, plane in made:
+            quotient = plan.ratio[0] / finer.ratio[0], plan.ratio[1] / finer.ratio[1]
+            whole = all(side.is_integer() for side in (*finer.ratio, *quotient))
+            if finer.level == plan.level and whole:
+                parent, ratio = plane, quotient
+        if ratio == (1.0, 1.0):
+            planes[plan.scale] = parent
+        else:
+            keep = max(overlaps[index:]) > _OVERLAP_TO_KEEP
+            piece = 1 << int(math.log2(max(32.0, min(256.0, _PIECE_SOURCE_PX / max(ratio))))) if keep else 0
+            planes[plan.scale] = ReducedPlane(parent, ratio, piece, cache)
+        made.append((plan, planes[plan.scale]))
+    return planes
+
+
+def _overlap(boxes: Sequence[tuple[int, int, int, int]]) -> float:
+    """Return how often, on average, a pixel under the boxes (all of one size) is under a box."""
+    if not boxes:
+        return 0.0
+    corners = np.asarray([box[:2] for box in boxes], dtype=np.int64)
+    cell = np.maximum(np.asarray(boxes[0][2:], dtype=np.int64) // _CELLS, 1)
+    cells = corners // cell
+    cells -= cells.min(axis=0)
+    taken = np.zeros(cells.max(axis=0) + _CELLS, dtype=np.bool_)
+    for x in range(_CELLS):
+        for y in range(_CELLS):
+            taken[cells[:, 0] + x, cells[:, 1] + y] = True
+    return len(boxes) * _CELLS**2 / int(taken.sum())

@@ -1,0 +1,166 @@
+"""One picture per slide: what was called tissue, where the fields lie, and which centres were dropped and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from schemas.records import Field, Slide
+from schemas.rejection import Reason
+from tasks.tiling.fields import DroppedField
+from tasks.tiling.overview import Overview
+from tasks.tiling.scales import ScalePlan
+
+Colour = tuple[int, int, int]
+
+_LONG_SIDE_PX = 1400
+_PANEL_PX = 300
+_INK: Colour = (38, 42, 51)
+_FIELD: Colour = (0, 158, 115)
+_TISSUE: Colour = (40, 90, 200)
+# Okabe and Ito, "Color Universal Design", 2008: told apart by the colour-blind too.
+_REASONS: dict[Reason, tuple[Colour, str]] = {
+    "background": ((190, 190, 190), "background"),
+    "low_tissue": ((150, 150, 150), "too little tissue"),
+    "outside_slide": ((86, 180, 233), "outside the slide"),
+    "blurred": ((204, 121, 167), "blurred"),
+    "pen_ink": ((0, 114, 178), "pen ink"),
+    "fold": ((213, 94, 0), "fold"),
+    "blank": ((240, 228, 66), "blank"),
+    "region_unreadable": ((0, 0, 0), "unreadable"),
+}
+
+
+def draw_overlay(
+    path: Path,
+    overview: Overview,
+    slide: Slide,
+    *,
+    fields: Sequence[Field] = (),
+    dropped: Sequence[DroppedField] = (),
+    scales: Sequence[ScalePlan] = (),
+) -> None:
+    """Write the overlay of a slide as PNG; equal input gives equal bytes.
+
+    Args:
+        path: file to write.
+        overview: the slide at mask resolution.
+        slide: whose overlay it is.
+        fields: fields made.
+        dropped: centres that became no field.
+        scales: how tiles are made, the finest first; the boxes of every field are drawn to scale.
+    """
+    height, width = overview.tissue.mask.shape
+    zoom = _LONG_SIDE_PX / max(width, height)
+    size = max(1, round(width * zoom)), max(1, round(height * zoom))
+    canvas = _slide_image(overview, size)
+    draw = ImageDraw.Draw(canvas, "RGBA")
+    scale_x = size[0] / (width * overview.step_px0[0])
+    scale_y = size[1] / (height * overview.step_px0[1])
+    for field in fields:
+        for rank, plan in enumerate(scales):
+            box = _around((field.centre_x_px0, field.centre_y_px0), plan.extent_px0, scale_x, scale_y)
+            draw.rectangle(box, outline=(*_FIELD, 255 if rank == 0 else 90), width=3 if rank == 0 else 1)
+    for centre in dropped:
+        colour = _REASONS.get(centre.reason, (_INK, ""))[0]
+        _cross(draw, centre.centre_px0[0] * scale_x, centre.centre_px0[1] * scale_y, colour)
+    whole = _with_panel(canvas, slide, overview, fields=fields, dropped=dropped, scales=scales, scale_x=scale_x)
+    whole.save(path)
+
+
+def _slide_image(overview: Overview, size: tuple[int, int]) -> Image.Image:
+    from scipy import ndimage
+
+    colours = overview.pixels[..., :3].astype(np.float32)
+    outside = ~overview.tissue.mask
+    colours[outside] = colours[outside] * 0.55 + 255 * 0.45
+    image = Image.fromarray(colours.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    mask = Image.fromarray(overview.tissue.mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
+    filled = np.asarray(mask) > 127
+    edge = filled ^ ndimage.binary_erosion(filled, iterations=2, border_value=1)
+    pixels = np.array(image)
+    pixels[edge] = _TISSUE
+    return Image.fromarray(pixels)
+
+
+def _around(
+    centre: tuple[int, int], extent: tuple[int, int], scale_x: float, scale_y: float
+) -> tuple[float, float, float, float]:
+    half_x, half_y = extent[0] / 2, extent[1] / 2
+    return (
+        (centre[0] - half_x) * scale_x,
+        (centre[1] - half_y) * scale_y,
+        (centre[0] + half_x) * scale_x,
+        (centre[1] + half_y) * scale_y,
+    )
+
+
+def _cross(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour) -> None:
+    for reach, width, ink in ((6, 5, (255, 255, 255)), (5, 3, colour)):
+        draw.line((x - reach, y - reach, x + reach, y + reach), fill=ink, width=width)
+        draw.line((x - reach, y + reach, x + reach, y - reach), fill=ink, width=width)
+
+
+def _with_panel(
+    canvas: Image.Image,
+    slide: Slide,
+    overview: Overview,
+    *,
+    fields: Sequence[Field],
+    dropped: Sequence[DroppedField],
+    scales: Sequence[ScalePlan],
+    scale_x: float,
+) -> Image.Image:
+    whole = Image.new("RGB", (canvas.width + _PANEL_PX, max(canvas.height, 460)), (255, 255, 255))
+    whole.paste(canvas, (0, 0))
+    draw = ImageDraw.Draw(whole)
+    x, y = canvas.width + 20, 18
+    draw.text((x, y), _short(slide.name), fill=_INK, font=_font(20))
+    lines = [
+        f"{slide.organ or 'organ not given'}, {slide.stain}",
+        f"{slide.width_px0:,} x {slide.height_px0:,} px",
+        f"{slide.mpp_x:.4g} um/px, {overview.tissue.mask.mean():.0%} tissue",
+    ]
+    for number, line in enumerate(lines):
+        draw.text((x, y + 32 + 20 * number), line, fill=_INK, font=_font(14))
+    y += 112
+    draw.line((x, y + 9, x + 22, y + 9), fill=_TISSUE, width=3)
+    draw.text((x + 32, y), "edge of tissue", fill=_INK, font=_font(14))
+    y += 28
+    draw.rectangle((x + 4, y + 2, x + 18, y + 16), outline=_FIELD, width=3)
+    draw.text((x + 32, y), f"{len(fields)} fields", fill=_INK, font=_font(14))
+    for plan in reversed(scales):
+        y += 20
+        draw.text((x + 32, y), f"{plan.scale}: {plan.mpp:.3g} um/px", fill=(110, 115, 125), font=_font(13))
+    y += 34
+    counts = Counter(centre.reason for centre in dropped)
+    draw.text((x, y), f"{len(dropped)} centres dropped" if dropped else "no centre dropped", fill=_INK, font=_font(15))
+    for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        y += 24
+        colour, words = _REASONS.get(reason, (_INK, reason))
+        _cross(draw, x + 10, y + 9, colour)
+        draw.text((x + 32, y), f"{count}  {words}", fill=_INK, font=_font(14))
+    _scale_bar(draw, slide, scale_x, canvas.height)
+    return whole
+
+
+def _scale_bar(draw: ImageDraw.ImageDraw, slide: Slide, scale_x: float, height: int) -> None:
+    wanted_um = 180 / scale_x * slide.mpp_x
+    length_um = next(step for step in (5000, 2000, 1000, 500, 200, 100, 50, 20, 10, 5, 1) if step <= wanted_um)
+    length = length_um / slide.mpp_x * scale_x
+    words = f"{length_um // 1000} mm" if length_um >= 1000 else f"{length_um} um"
+    draw.rectangle((14, height - 46, 26 + max(length, 60), height - 10), fill=(255, 255, 255))
+    draw.rectangle((20, height - 20, 20 + length, height - 15), fill=_INK)
+    draw.text((20, height - 42), words, fill=_INK, font=_font(15))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 26 else f"{name[:15]}...{name[-8:]}"
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

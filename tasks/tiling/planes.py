@@ -1,0 +1,137 @@
+"""Slides as planes of pixels at any resolution, computed piece by piece when asked for, within bounded memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from tasks.tiling.readers.protocol import Pixels, SlideReader
+from tasks.tiling.resample import area_average, source_span, white
+
+
+class PixelCache:
+    """Decoded pixels, least recently used dropped first, never more than a number of bytes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.held_bytes = 0
+        self._pieces: OrderedDict[tuple[int, int, int], Pixels] = OrderedDict()
+        self._planes = 0
+
+    def new_plane(self) -> int:
+        """Return a number that tells one plane's pieces from another's."""
+        self._planes += 1
+        return self._planes
+
+    def get(self, key: tuple[int, int, int], make: Callable[[], Pixels]) -> Pixels:
+        """Return a piece, making it where it is not held."""
+        piece = self._pieces.get(key)
+        if piece is not None:
+            self._pieces.move_to_end(key)
+            return piece
+        piece = make()
+        self._pieces[key] = piece
+        self.held_bytes += piece.nbytes
+        while self.held_bytes > self.limit_bytes and len(self._pieces) > 1:
+            self.held_bytes -= self._pieces.popitem(last=False)[1].nbytes
+        return piece
+
+
+class Plane(Protocol):
+    """A slide at one resolution. Frame: the plane's own pixels."""
+
+    width: int
+    height: int
+
+    def window(self, x: int, y: int, width: int, height: int) -> Pixels:
+        """Return a box of pixels, shape (height, width, 4), white outside the plane; it must not be written to.
+
+        Raises:
+            SlideReadError: a part of it cannot be read.
+        """
+        ...
+
+
+class _Mosaic:
+    """A plane made of pieces on a regular grid."""
+
+    def __init__(self, width: int, height: int, piece_width: int, piece_height: int, cache: PixelCache) -> None:
+        self.width, self.height = width, height
+        self.piece_width, self.piece_height = piece_width, piece_height
+        self._cache = cache
+        self._number = cache.new_plane()
+
+    def _make(self, column: int, row: int) -> Pixels:
+        raise NotImplementedError
+
+    def piece(self, column: int, row: int) -> Pixels:
+        """Return one piece, clipped to the plane."""
+        return self._cache.get((self._number, column, row), lambda: self._make(column, row))
+
+    def window(self, x: int, y: int, width: int, height: int) -> Pixels:
+        """Return a box of pixels, white outside the plane."""
+        left, right = max(0, x), min(self.width, x + width)
+        top, bottom = max(0, y), min(self.height, y + height)
+        if left >= right or top >= bottom:
+            return white(width, height)
+        columns = range(left // self.piece_width, (right - 1) // self.piece_width + 1)
+        rows = range(top // self.piece_height, (bottom - 1) // self.piece_height + 1)
+        if len(columns) == len(rows) == 1 and (left, top, right - left, bottom - top) == (x, y, width, height):
+            piece_x, piece_y = x - columns[0] * self.piece_width, y - rows[0] * self.piece_height
+            return self.piece(columns[0], rows[0])[piece_y : piece_y + height, piece_x : piece_x + width]
+        result = white(width, height)
+        for row in rows:
+            y0 = row * self.piece_height
+            from_y, to_y = max(top, y0), min(bottom, y0 + self.piece_height)
+            for column in columns:
+                x0 = column * self.piece_width
+                from_x, to_x = max(left, x0), min(right, x0 + self.piece_width)
+                piece = self.piece(column, row)
+                result[from_y - y : to_y - y, from_x - x : to_x - x] = piece[
+                    from_y - y0 : to_y - y0, from_x - x0 : to_x - x0
+                ]
+        return result
+
+
+class LevelPlane(_Mosaic):
+    """One stored level of the slide, block by block."""
+
+    def __init__(self, reader: SlideReader, level: int, cache: PixelCache) -> None:
+        place = reader.geometry.levels[level]
+        super().__init__(place.width, place.height, place.block_width, place.block_height, cache)
+        self._reader, self._level = reader, level
+
+    def _make(self, column: int, row: int) -> Pixels:
+        return self._reader.block(self._level, column, row)
+
+
+class ReducedPlane(_Mosaic):
+    """The area average of another plane; pixel i covers the parent's pixels from i * ratio to (i + 1) * ratio."""
+
+    def __init__(self, parent: Plane, ratio: tuple[float, float], piece_px: int, cache: PixelCache) -> None:
+        """Reduce a plane.
+
+        Args:
+            parent: finer plane.
+            ratio: parent pixels per pixel (x, y); whole numbers or not.
+            piece_px: side of the pieces that are kept; 0 computes every window directly and keeps nothing.
+            cache: where the pieces are kept.
+        """
+        width, height = max(1, int(parent.width / ratio[0])), max(1, int(parent.height / ratio[1]))
+        super().__init__(width, height, piece_px or width, piece_px or height, cache)
+        self._parent, self._ratio, self._direct = parent, ratio, piece_px == 0
+
+    def _compute(self, x: int, y: int, width: int, height: int) -> Pixels:
+        from_x, span_x = source_span(x, width, self._ratio[0])
+        from_y, span_y = source_span(y, height, self._ratio[1])
+        source = self._parent.window(from_x, from_y, span_x, span_y)
+        return area_average(source, (x, y), (width, height), self._ratio)
+
+    def _make(self, column: int, row: int) -> Pixels:
+        x, y = column * self.piece_width, row * self.piece_height
+        return self._compute(x, y, min(self.piece_width, self.width - x), min(self.piece_height, self.height - y))
+
+    def window(self, x: int, y: int, width: int, height: int) -> Pixels:
+        """Return a box of pixels, white outside the plane."""
+        return self._compute(x, y, width, height) if self._direct else super().window(x, y, width, height)

@@ -1,0 +1,1 @@
+"""How pixels are read: one protocol, and a reader for each way."""

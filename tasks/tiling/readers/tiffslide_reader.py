@@ -1,0 +1,69 @@
+"""Slides behind fsspec urls (`s3://`, `https://`), and TIFFs that OpenSlide does not know, through tiffslide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from schemas.errors import SlideReadError
+from tasks.tiling.failures import RefusedSlideError
+from tasks.tiling.readers.openslide_reader import read_geometry
+from tasks.tiling.readers.protocol import WHITE, Pixels
+
+# What the libraries under tiffslide (tifffile, zarr, imagecodecs, fsspec) raise for bytes that they cannot use.
+_FAULTS = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError, ZeroDivisionError)
+
+
+def open_tiffslide(location: str) -> Any:
+    """Return the slide as tiffslide opens it.
+
+    Raises:
+        RefusedSlideError: it is not a slide that tiffslide knows, it is missing, or it is damaged.
+    """
+    import tiffslide
+
+    try:
+        return tiffslide.TiffSlide(location)
+    except FileNotFoundError as error:
+        raise RefusedSlideError("does not exist", reason="missing_file") from error
+    except (tiffslide.TiffFileError, *_FAULTS) as error:
+        raise RefusedSlideError("is not a slide that tiffslide knows", reason="not_a_slide") from error
+
+
+class TiffSlideReader:
+    """Blocks through `TiffSlide.read_region`."""
+
+    name = "tiffslide"
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._slide = open_tiffslide(location)
+        self.geometry = read_geometry(self._slide, prefix="tiffslide")
+
+    def block(self, level: int, column: int, row: int) -> Pixels:
+        """Return one block, clipped to the level; shape (H, W, 4)."""
+        place = self.geometry.levels[level]
+        x, y = column * place.block_width, row * place.block_height
+        width, height = min(place.block_width, place.width - x), min(place.block_height, place.height - y)
+        corner = (round(x * place.downsample_x), round(y * place.downsample_y))
+        try:
+            colours = self._slide.read_region(corner, level, (width, height), as_array=True)
+        except _FAULTS as error:
+            raise SlideReadError(f"level {level}: block ({column}, {row}) cannot be read: {error}") from error
+        pixels = np.full((height, width, 4), WHITE, dtype=np.uint8)
+        pixels[..., :3] = colours[..., :3]
+        return pixels
+
+    def native_jpeg(self, level: int, column: int, row: int) -> None:
+        """The stored bytes are not handed out by tiffslide."""
+        return
+
+    def reopen(self) -> None:
+        """Open the slide anew."""
+        self.close()
+        self._slide = open_tiffslide(self._location)
+
+    def close(self) -> None:
+        """Release the slide."""
+        self._slide.close()

@@ -1,0 +1,76 @@
+"""Area averages: whole-number ratios through Pillow's box reduction, any other ratio with exact fractional weights."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tasks.tiling.readers.protocol import WHITE, Pixels
+
+_WEIGHT_BITS = 11  # both axes: 8 + 2 * 11 = 30 bits, inside a signed 32-bit integer
+_ONE = 1 << _WEIGHT_BITS
+
+
+def source_span(start: int, length: int, ratio: float) -> tuple[int, int]:
+    """Return the first source pixel and the number of source pixels that `length` target pixels from `start` cover."""
+    first = math.floor(start * ratio + 1e-9)
+    return first, math.ceil((start + length) * ratio - 1e-9) - first
+
+
+def area_average(pixels: Pixels, start: tuple[int, int], size: tuple[int, int], ratio: tuple[float, float]) -> Pixels:
+    """Return target pixels as the mean of the source pixels that they cover.
+
+    Args:
+        pixels: source window, shape (H, W, 4), which is what `source_span` names on both axes.
+        start: first target pixel (x, y) in the target plane.
+        size: number of target pixels (width, height).
+        ratio: source pixels per target pixel (x, y), at least 1 but for rounding.
+
+    Returns:
+        Shape (height, width, 4). Whole-number ratios are rounded to nearest; others deviate from the exact mean by less
+        than one grey level (weights are rounded to 1/2048 so that the sum is integer and the same on every machine).
+    """
+    if all(float(side).is_integer() for side in ratio):
+        return _box_reduce(pixels, (int(ratio[0]), int(ratio[1])))
+    height, width = pixels.shape[:2]
+    down = _weights(start[1], size[1], ratio[1], height)
+    across = _weights(start[0], size[0], ratio[0], width)
+    rows = down @ pixels.reshape(height, width * 4).astype(np.int32)
+    turned = np.ascontiguousarray(rows.reshape(size[1], width, 4).transpose(1, 0, 2)).reshape(width, size[1] * 4)
+    summed = across @ turned
+    mean = (summed + (1 << (2 * _WEIGHT_BITS - 1))) >> (2 * _WEIGHT_BITS)
+    return np.ascontiguousarray(mean.astype(np.uint8).reshape(size[0], size[1], 4).transpose(1, 0, 2))
+
+
+def _box_reduce(pixels: Pixels, factor: tuple[int, int]) -> Pixels:
+    if factor == (1, 1):
+        return pixels
+    height, width = pixels.shape[:2]
+    image = Image.frombuffer("RGBX", (width, height), np.ascontiguousarray(pixels), "raw", "RGBX", 0, 1)
+    return np.asarray(image.reduce(factor))
+
+
+@functools.lru_cache(maxsize=512)
+def _weights(start: int, length: int, ratio: float, source: int) -> Any:
+    """Return the (length, source) sparse matrix of shares, in 1/2048; every row sums to 2048 exactly."""
+    from scipy import sparse
+
+    first, _ = source_span(start, length, ratio)
+    matrix = sparse.lil_matrix((length, source), dtype=np.int32)
+    for target in range(length):
+        low, high = (start + target) * ratio - first, (start + target + 1) * ratio - first
+        left, right = max(0, math.floor(low)), min(source, math.ceil(high))
+        edges = np.clip(np.arange(left, right + 1), low, high)
+        shares = np.diff(edges)
+        total = np.rint(np.cumsum(shares) / shares.sum() * _ONE).astype(np.int32)
+        matrix[target, left:right] = np.diff(total, prepend=0)
+    return matrix.tocsr()
+
+
+def white(width: int, height: int) -> Pixels:
+    """Return a white image, shape (height, width, 4)."""
+    return np.full((height, width, 4), WHITE, dtype=np.uint8)
