@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import math
+
+import torch
+
+from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss
+
+EYE = torch.eye(3, dtype=torch.bool)
+ALL = torch.ones(3, 3, dtype=torch.bool)
+
+
+def test_with_one_positive_each_the_loss_is_cross_entropy() -> None:
+    logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.cross_entropy(logits, torch.arange(3))
+    assert torch.allclose(multi_positive_info_nce(logits, EYE), expected)
+    both = (expected + torch.nn.functional.cross_entropy(logits.T, torch.arange(3))) / 2
+    assert torch.allclose(contrastive_loss(logits, EYE, ALL), both)
+
+
+def test_a_repeated_caption_is_a_positive_and_not_a_false_negative() -> None:
+    logits = torch.full((2, 2), 5.0)
+    assert multi_positive_info_nce(logits, torch.ones(2, 2, dtype=torch.bool)).item() < 1e-6
+    assert multi_positive_info_nce(logits, torch.eye(2, dtype=torch.bool)).item() > 0.6
+
+
+def test_texts_that_are_neither_true_nor_false_change_nothing() -> None:
+    candidate = torch.tensor([[True, True, False]])
+    positive = torch.tensor([[True, False, False]])
+    low, high = (multi_positive_info_nce(torch.tensor([[1.0, 0.0, x]]), positive, candidate) for x in (-9.0, 9.0))
+    assert torch.equal(low, high)
+
+
+def test_rows_without_a_positive_do_not_count() -> None:
+    logits = torch.tensor([[2.0, 0.0], [7.0, 7.0]])
+    positive = torch.tensor([[True, False], [False, False]])
+    assert torch.allclose(multi_positive_info_nce(logits, positive), torch.tensor(math.log1p(math.exp(-2))))
+    assert multi_positive_info_nce(logits, torch.zeros(2, 2, dtype=torch.bool)).item() == 0
+
+
+def test_the_negative_loss_is_that_of_the_caption_among_its_perturbations() -> None:
+    logits = torch.tensor([[1.0, 3.0, 2.0]])
+    loss = negative_loss(logits, torch.tensor([0]), torch.tensor([[1, 2]]), torch.tensor([[True, True]]))
+    assert torch.allclose(loss, torch.nn.functional.cross_entropy(logits, torch.tensor([0])))
+    alone = negative_loss(logits, torch.tensor([0]), torch.tensor([[2, 0]]), torch.tensor([[True, False]]))
+    assert torch.allclose(alone, torch.tensor(math.log1p(math.e)))
+
+
+def test_padding_of_short_option_lists_is_never_chosen() -> None:
+    logits = torch.tensor([[9.0, 1.0, 2.0]])
+    loss = question_loss(logits, torch.tensor([[1, 2, 0]]), torch.tensor([[True, True, False]]), torch.tensor([1]))
+    assert torch.allclose(loss, torch.tensor(math.log1p(math.exp(-1.0))))

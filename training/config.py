@@ -1,0 +1,52 @@
+"""The configuration of training: one frozen, validated section, light to import."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingConfig(BaseModel):
+    """What `train_contrastive` does; the defaults train the small encoder on the demo release on two CPU cores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str = Field(
+        default="small",
+        min_length=1,
+        description="`small`, or an open_clip model: its name, `local-dir:PATH` or `hf-hub:ORG/NAME`",
+    )
+    pretrained: str | None = Field(default=None, description="open_clip weights: a tag or a local file")
+    epochs: int = Field(default=14, ge=1, description="passes over the training fields")
+    steps: int | None = Field(default=None, ge=1, description="optimiser steps instead of epochs")
+    batch: int = Field(default=48, ge=2, description="fields per optimiser step and process")
+    accumulate: int = Field(default=1, ge=1, description="micro-batches that one optimiser step is split into")
+    lr: float = Field(default=3e-3, gt=0, description="peak learning rate of the one-cycle schedule")
+    weight_decay: float = Field(default=0.02, ge=0)
+    warmup: float = Field(default=0.2, gt=0, lt=1, description="share of the steps with a rising learning rate")
+    image_px: int = Field(default=128, ge=32, le=1024, description="side of the image that the encoder sees")
+    width: int = Field(default=32, ge=8, description="channels of the small image encoder's first layer")
+    embedding: int = Field(default=128, ge=8, description="dimensions of the shared space (small encoder)")
+    text_width: int = Field(default=64, ge=16, multiple_of=4, description="dimensions inside the small text encoder")
+    text_layers: int = Field(default=2, ge=1)
+    text_tokens: int = Field(default=96, ge=8, description="longest text in tokens; the rest is cut and counted")
+    vocabulary: int = Field(default=8192, ge=64, description="largest number of words of the small text encoder")
+    alpha: float = Field(default=1.0, ge=0, description="weight of L_neg, the perturbed captions of the same image")
+    beta: float = Field(default=0.5, ge=0, description="weight of L_pos, the expanded hierarchical texts")
+    gamma: float = Field(default=1.0, ge=0, description="weight of the questions: right option against wrong ones")
+    temperature: float = Field(default=0.07, gt=0.005, le=1, description="first softmax temperature; it is learnt")
+    captions: int = Field(default=3, ge=1, description="captions drawn per field and step")
+    negatives: int = Field(default=4, ge=0, description="perturbed captions drawn per field and step")
+    questions: int = Field(default=3, ge=0, description="questions drawn per field and step")
+    augment: bool = Field(default=True, description="flips and quarter turns, drawn per field")
+    refine: Literal["none", "wavelet"] = Field(default="none", description="fixed front end of the image branch")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
+    threads: int | None = Field(default=None, ge=1, description="CPU threads; null takes those of the process")
+    workers: int = Field(default=0, ge=0, description="loader processes where the release is streamed")
+    cache_mb: int = Field(default=512, ge=0, description="decoded images are kept in memory up to this size")
+    seed: int = Field(default=0, ge=0)
+    checkpoint_steps: int = Field(default=50, ge=1, description="optimiser steps between checkpoints")
+    time_budget_s: float | None = Field(default=None, gt=0, description="stop, with a checkpoint, after this time")
+    tensorboard: bool = False

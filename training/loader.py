@@ -1,0 +1,226 @@
+"""A torch dataset over a release's Parquet: shuffled, sharded over ranks and workers, exactly resumable.
+
+Row groups are read in shuffled order, eight at a time; the fields inside are shuffled; each sample is one field with
+its tiles of all scales. Nothing is indexed row by row, so memory does not grow with the release.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from schemas.records.shared import SCALES
+from training.decode import decode_tile
+from training.encoder import Images
+from training.plan import Group, Layout, Window, batches_per_shard, read_layout, windows_of_shard
+from training.release import Release, Split
+
+_PLACE = {scale: place for place, scale in enumerate(SCALES)}
+Tiles = tuple[str, dict[int, bytes]]
+"""Field id, and JPEG bytes by place of the scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldBatch:
+    """B fields: their ids and images."""
+
+    field_ids: list[str]
+    images: Images
+
+
+def stack(fields: list[Tiles], size_px: int, pool: ThreadPoolExecutor | None = None) -> FieldBatch:
+    """Decode the tiles of fields into one batch; a missing scale is grey and marked so.
+
+    Shapes:
+        pixels (B, 3, 3, size_px, size_px), laid out so that the colours of a pixel stand together.
+    """
+    pixels = np.full((len(fields), len(SCALES), size_px, size_px, 3), 127, dtype=np.uint8)
+    present = np.zeros((len(fields), len(SCALES)), dtype=bool)
+
+    def fill(row: int, place: int, data: bytes) -> None:
+        pixels[row, place] = decode_tile(data, size_px)
+        present[row, place] = True
+
+    jobs = [(row, place, data) for row, (_, tiles) in enumerate(fields) for place, data in tiles.items()]
+    for _ in (pool.map if pool else map)(fill, *zip(*jobs, strict=True)) if jobs else ():
+        pass
+    channels_first = torch.from_numpy(pixels).permute(0, 1, 4, 2, 3)
+    return FieldBatch([field_id for field_id, _ in fields], Images(channels_first, torch.from_numpy(present)))
+
+
+class FieldStream(IterableDataset[FieldBatch]):
+    """Batches of multi-scale fields, endlessly, epoch after epoch.
+
+    Args:
+        release: the release.
+        split: its split.
+        batch: fields per batch; an epoch's incomplete last batches are left out, so that all ranks stay in step.
+        size_px: side of the images.
+        seed: of the order.
+        rank: of this process among `ranks`.
+        threads: decoding threads per worker.
+        ahead: batches decoded ahead per worker.
+
+    Determinism: seed, ranks and workers fix the order. `state_dict` taken after n batches and loaded into a new
+    stream continues with batch n + 1, bit for bit, under the same number of ranks and workers.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        split: Split,
+        *,
+        batch: int,
+        size_px: int,
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+        threads: int = 1,
+        ahead: int = 2,
+    ) -> None:
+        super().__init__()
+        self._release, self._layout = release, read_layout(release, split)
+        self._batch, self._size_px, self._seed = batch, size_px, seed
+        self._rank, self._ranks, self._threads, self._ahead = rank, ranks, threads, ahead
+        self._taken = 0
+
+    @property
+    def layout(self) -> Layout:
+        """Where the fields of the split begin."""
+        return self._layout
+
+    def batches_per_epoch(self, epoch: int, workers: int = 1) -> int:
+        """Return how many batches this rank gets in an epoch, over all its workers."""
+        shards = self._ranks * workers
+        return workers * batches_per_shard(self._layout, self._batch, seed=self._seed, epoch=epoch, shards=shards)
+
+    def state_dict(self, taken: int) -> dict[str, int]:
+        """Return the state after `taken` batches of this rank have been used, counted over all workers and epochs."""
+        return {"taken": taken}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue after the batches that had been used when the state was taken."""
+        self._taken = state["taken"]
+
+    def __iter__(self) -> Iterator[FieldBatch]:
+        info = get_worker_info()
+        workers, worker = (info.num_workers, info.id) if info else (1, 0)
+        # The DataLoader asks its workers in turn, from 0; after a resume the turn must go on where it stopped.
+        skip, place = self._taken, (worker + self._taken) % workers
+        for epoch in itertools.count():
+            each = self.batches_per_epoch(epoch, workers) // workers
+            if each == 0:
+                return
+            done = min(each, max(0, -(-(skip - place) // workers)))
+            skip = max(0, skip - each * workers)
+            if done < each:
+                yield from self._epoch(epoch, place * self._ranks + self._rank, self._ranks * workers, done, each)
+
+    def _epoch(self, epoch: int, shard: int, shards: int, done: int, each: int) -> Iterator[FieldBatch]:
+        windows = windows_of_shard(self._layout, seed=self._seed, epoch=epoch, shard=shard, shards=shards)
+        fields = self._fields(windows, done * self._batch, each * self._batch)
+        waiting: deque[Future[FieldBatch]] = deque()
+        with ThreadPoolExecutor(1) as front, ThreadPoolExecutor(self._threads) as pool:
+            while chunk := list(itertools.islice(fields, self._batch)):
+                waiting.append(front.submit(stack, chunk, self._size_px, pool if self._threads > 1 else None))
+                if len(waiting) > self._ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _fields(self, windows: list[Window], start: int, stop: int) -> Iterator[Tiles]:
+        before = 0
+        for window in windows:
+            first, last = max(start - before, 0), min(stop - before, len(window.order))
+            before += len(window.order)
+            if first < last:
+                fields = list(itertools.chain.from_iterable(self._group(group) for group in window.groups))
+                for place in window.order[first:last]:
+                    yield fields[place]
+
+    def _group(self, group: Group) -> list[Tiles]:
+        rows = self._rows(group)
+        begun: dict[str, dict[int, bytes]] = {}
+        skipped = self._layout.groups[group.place - 1].spills if group.place else False
+        foreign = rows[0][0] if skipped and rows else None
+        for field_id, scale, image in rows:
+            if field_id != foreign:
+                begun.setdefault(field_id, {})[_PLACE[scale]] = image
+        after = group.place + 1
+        while begun and after < len(self._layout.groups) and self._layout.groups[after - 1].spills:
+            last = next(reversed(begun))
+            for field_id, scale, image in self._rows(self._layout.groups[after]):
+                if field_id != last:
+                    break
+                begun[last][_PLACE[scale]] = image
+            if self._layout.groups[after].fields:
+                break
+            after += 1
+        return list(begun.items())
+
+    def _rows(self, group: Group) -> list[tuple[str, Any, bytes]]:
+        with self._release.open(self._layout.files[group.file]) as parquet:
+            table = parquet.read_row_group(group.index, columns=["field_id", "scale", "image"])
+        columns = [table.column(name).to_pylist() for name in ("field_id", "scale", "image")]
+        return list(zip(*columns, strict=True))
+
+
+def stream_batches(stream: FieldStream, workers: int) -> Iterator[FieldBatch]:
+    """Return the stream's batches, read by `workers` processes, or here where there are none."""
+    yield from DataLoader(stream, batch_size=None, num_workers=workers)
+
+
+class FieldCache:
+    """All fields of a split, decoded once and kept as uint8, for splits that fit in memory.
+
+    Attributes:
+        field_ids: in the order of the tiles table.
+        images: pixels (N, 3, 3, S, S) and presence (N, 3).
+    """
+
+    def __init__(self, release: Release, split: Split, size_px: int, threads: int = 2) -> None:
+        places: dict[str, int] = {}
+        batches: list[tuple[list[tuple[int, int]], Tensor]] = []
+        with ThreadPoolExecutor(threads) as pool:
+            for file in release.files("tiles", split):
+                with release.open(file) as parquet:
+                    for rows in parquet.iter_batches(256, columns=["field_id", "scale", "image"]):
+                        ids, scales, images = (column.to_pylist() for column in rows.columns)
+                        spots = [
+                            (places.setdefault(field_id, len(places)), _PLACE[scale])
+                            for field_id, scale in zip(ids, scales, strict=True)
+                        ]
+                        tiles = list(pool.map(decode_tile, images, itertools.repeat(size_px)))
+                        batches.append((spots, torch.from_numpy(np.stack(tiles))))
+        self.field_ids = list(places)
+        pixels = torch.full((len(places), len(SCALES), size_px, size_px, 3), 127, dtype=torch.uint8)
+        present = torch.zeros((len(places), len(SCALES)), dtype=torch.bool)
+        while batches:
+            spots, tiles_of_batch = batches.pop()
+            rows_at, scales_at = (torch.tensor(column) for column in zip(*spots, strict=True))
+            pixels[rows_at, scales_at] = tiles_of_batch
+            present[rows_at, scales_at] = True
+        self.images = Images(pixels.permute(0, 1, 4, 2, 3), present)
+
+    def take(self, rows: Tensor) -> FieldBatch:
+        """Return some of the fields as a batch."""
+        ids = [self.field_ids[row] for row in rows.tolist()]
+        return FieldBatch(ids, Images(self.images.pixels[rows], self.images.present[rows]))
+
+
+def cache_bytes(release: Release, split: Split, size_px: int) -> int:
+    """Return the memory that the decoded tiles of a split would take, in bytes."""
+    tiles = 0
+    for file in release.files("tiles", split):
+        with release.open(file) as parquet:
+            tiles += parquet.metadata.num_rows
+    return tiles * size_px * size_px * 3

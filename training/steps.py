@@ -1,0 +1,101 @@
+"""One optimiser step of contrastive training: from a batch of fields and its texts to losses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.config import TrainingConfig
+from training.encoder import Images
+from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss
+from training.texts import TextBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The terms of one step and their weighted sum."""
+
+    total: Tensor
+    contrastive: Tensor
+    negative: Tensor
+    positive: Tensor
+    question: Tensor
+
+    def values(self) -> dict[str, float]:
+        """Return the terms as plain numbers."""
+        return {name: float(getattr(self, name).detach()) for name in self.__slots__}
+
+
+def one_cycle(done: float, warmup: float) -> float:
+    """Return the learning rate as a share of its peak: half a cosine up from 1/25, half a cosine down to 0.
+
+    Args:
+        done: share of the steps that are done, 0 to 1.
+        warmup: share of the steps on the way up.
+
+    References:
+        Smith and Topin, Super-Convergence, 2018; without their cycle of momentum.
+    """
+    if done < warmup:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / warmup)) / 2
+    return (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
+
+
+def turn(images: Images, generator: torch.Generator) -> Images:
+    """Return the images under flips and quarter turns, drawn per batch: tissue has no upside.
+
+    The three scales of a field are turned together, so that a place in one stays the place in the others.
+    """
+    pixels = images.pixels
+    flip, quarter = torch.randint(0, 2, (), generator=generator), torch.randint(0, 4, (), generator=generator)
+    if flip:
+        pixels = pixels.flip(-1)
+    return Images(torch.rot90(pixels, int(quarter), dims=(-2, -1)), images.present)
+
+
+def step_losses(logits: Tensor, batch: TextBatch, config: TrainingConfig) -> Losses:
+    """Return L = L_con + alpha L_neg + beta L_pos + gamma L_question of one batch.
+
+    Args:
+        logits: (B, T), fields against the texts of the batch.
+        batch: the texts and what each field has to do with them.
+        config: the weights.
+    """
+    device = logits.device
+    true = torch.from_numpy(batch.true).to(device)
+    known = torch.from_numpy(~batch.unknown).to(device)
+    drawn, full = (torch.from_numpy(marks).to(device) for marks in (batch.drawn, batch.full))
+    contrastive = contrastive_loss(logits, true & drawn, known & drawn)
+    positive = multi_positive_info_nce(logits, true & full, known & full)
+    negative = _negative(logits, batch)
+    question = _question(logits, batch)
+    total = contrastive + config.alpha * negative + config.beta * positive + config.gamma * question
+    return Losses(total, contrastive, negative, positive, question)
+
+
+def _negative(logits: Tensor, batch: TextBatch) -> Tensor:
+    if not batch.pairs:
+        return logits.new_zeros(())
+    rows = torch.tensor([row for row, _, _ in batch.pairs], device=logits.device)
+    captions = torch.tensor([caption for _, caption, _ in batch.pairs], device=logits.device)
+    wrong, present = _padded([columns for _, _, columns in batch.pairs], logits.device)
+    return negative_loss(logits[rows], captions, wrong, present)
+
+
+def _question(logits: Tensor, batch: TextBatch) -> Tensor:
+    if not batch.questions:
+        return logits.new_zeros(())
+    rows = torch.tensor([row for row, _, _ in batch.questions], device=logits.device)
+    options, present = _padded([columns for _, columns, _ in batch.questions], logits.device)
+    answers = torch.tensor([answer for _, _, answer in batch.questions], device=logits.device)
+    return question_loss(logits[rows], options, present, answers)
+
+
+def _padded(lists: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    longest = max(len(columns) for columns in lists)
+    values = torch.tensor([columns + [0] * (longest - len(columns)) for columns in lists], device=device)
+    lengths = torch.tensor([len(columns) for columns in lists], device=device)
+    return values, torch.arange(longest, device=device) < lengths[:, None]
