@@ -35,7 +35,9 @@ def data_dictionary() -> str:
 def _column_rows(column: pa.Field, prefix: str) -> list[str]:
     meaning = (column.metadata or {}).get(b"doc", b"").decode()
     inner = column.type.value_type if pa.types.is_list(column.type) else column.type
-    kind = ("list of " if pa.types.is_list(column.type) else "") + ("struct" if pa.types.is_struct(inner) else str(inner))
+    kind = ("list of " if pa.types.is_list(column.type) else "") + (
+        "struct" if pa.types.is_struct(inner) else str(inner)
+    )
     rows = [f"| `{prefix}{column.name}` | {kind} | {'yes' if column.nullable else ''} | {meaning} |"]
     if pa.types.is_struct(inner):
         rows += [row for part in inner for row in _column_rows(part, f"{prefix}{column.name}.")]
@@ -65,7 +67,9 @@ def _keys(model: type[BaseModel], prefix: str) -> list[str]:
                 rows.append(f"| `{prefix}{name}` | section | {_default(info, section)} | {info.description} |")
             rows += _keys(section, f"{prefix}{name}.")
         else:
-            rows.append(f"| `{prefix}{name}` | {_kind(info.annotation)} | {_default(info)} | {info.description or ''} |")
+            rows.append(
+                f"| `{prefix}{name}` | {_kind(info.annotation)} | {_default(info)} | {info.description or ''} |"
+            )
     return rows
 
 

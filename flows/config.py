@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from schemas.errors import ConfigError
 from tasks.generation.config import GenerationConfig
@@ -57,9 +57,7 @@ class RunConfig(StageConfig):
     reports: OptionalPath = Field(
         default=None, description="CSV, JSON or JSONL file of reports; default: the manifest's report column"
     )
-    captions: OptionalPath = Field(
-        default=None, description="CSV or JSONL of expert captions per scale"
-    )
+    captions: OptionalPath = Field(default=None, description="CSV or JSONL of expert captions per scale")
     decisions: OptionalPath = Field(
         default=None, description="JSONL of review events; default: review/decisions.jsonl in `out`"
     )
@@ -75,7 +73,40 @@ class RunConfig(StageConfig):
     training: TrainingConfig | None = Field(default=None, description="null: release only, no training")
 
 
-_PATH_KEYS = (("slides",), ("manifest",), ("reports",), ("captions",), ("decisions",), ("out",), ("graph", "sources_dir"))
+Section = TypeVar("Section", bound=BaseModel)
+
+_PATH_KEYS = (
+    ("slides",),
+    ("manifest",),
+    ("reports",),
+    ("captions",),
+    ("decisions",),
+    ("out",),
+    ("graph", "sources_dir"),
+)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no configuration file {path}", remedy="name an existing YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" at line {where.line + 1}" if where else ""
+        raise ConfigError(f"{path} is not a readable YAML file{line}", remedy="mend its syntax") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} holds no settings", remedy="write `key: value` lines; see docs/configuration.md")
+    return raw
+
+
+def load_section(path: Path | None, section: type[Section]) -> Section:
+    """Read one section that stands in a YAML file of its own; no file gives the defaults.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    return _validate(section, _read_yaml(path) if path else {}, str(path))
 
 
 def load_config(path: Path, **overrides: Any) -> RunConfig:
@@ -88,24 +119,19 @@ def load_config(path: Path, **overrides: Any) -> RunConfig:
     Raises:
         ConfigError: the file is missing or not YAML, a key is unknown, or a value is out of range.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"there is no configuration file {path}", remedy="name an existing YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        raise ConfigError(f"{path} is not a readable YAML file{line}", remedy="mend its syntax") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path} holds no settings", remedy="write `key: value` lines; see docs/configuration.md")
+    raw = _read_yaml(path)
     _resolve_paths(raw, path.absolute().parent)
     return parse_config({**raw, **overrides}, str(path))
 
 
 def parse_config(raw: dict[str, Any], name: str) -> RunConfig:
     """Validate a configuration given as a dictionary; `name` is what errors call it."""
+    return _validate(RunConfig, raw, name)
+
+
+def _validate(section: type[Section], raw: dict[str, Any], name: str) -> Section:
     try:
-        return RunConfig.model_validate(raw)
+        return section.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(f"{name}: {_explain(error)}", remedy="see docs/configuration.md for every key") from error
 

@@ -58,7 +58,7 @@ def _headline(plan: Plan, release: Release, evaluation: Any) -> list[tuple[str, 
         ("reasoning samples", f"{rows.get('reasoning', 0):,}"),
     ]
     if evaluation:
-        headline.append(("4-way accuracy", f"{evaluation['multiple_choice']['overall']['accuracy']:.2f}"))
+        headline.append(("4-way accuracy", f"{evaluation['multiple_choice']['accuracy']:.2f}"))
     return headline
 
 

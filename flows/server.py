@@ -34,10 +34,15 @@ def main() -> None:
     api = f"http://127.0.0.1:{_PORT}/api"
     environment = {**os.environ, "PREFECT_API_URL": api, "SLIDESMITH_HOME": str(ROOT)}
     command = [sys.executable, "-m", "prefect"]
-    server = subprocess.Popen([*command, "server", "start", "--host", "127.0.0.1", "--port", str(_PORT)], env=environment)  # noqa: S603
+    server = subprocess.Popen(  # noqa: S603  our own arguments
+        [*command, "server", "start", "--host", "127.0.0.1", "--port", str(_PORT)], env=environment
+    )
     try:
         _wait_until_healthy(api, server)
-        for step in (["work-pool", "create", "cpu", "--type", "process", "--overwrite"], ["deploy", "--all", "--no-prompt"]):
+        for step in (
+            ["work-pool", "create", "cpu", "--type", "process", "--overwrite"],
+            ["deploy", "--all", "--no-prompt"],
+        ):
             subprocess.run([*command, *step], env=environment, cwd=ROOT, check=True)  # noqa: S603
         subprocess.run([*command, "worker", "start", "--pool", "cpu"], env=environment, cwd=ROOT, check=False)  # noqa: S603
     except KeyboardInterrupt:

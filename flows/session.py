@@ -76,13 +76,14 @@ def _lines(config: RunConfig, outcome: dict[str, Any]) -> list[str]:
         f"report      {out / 'report.html'}",
     ]
     if "evaluation" in outcome:
-        lines += [f"evaluation  {out / 'evaluation.json'}  {outcome['evaluation']}"]
+        scores = ", ".join(f"{name.replace('_', ' ')} {score:.2f}" for name, score in outcome["evaluation"].items())
+        lines += [f"evaluation  {out / 'evaluation.json'}  ({scores})"]
     if outcome["flagged"]:
         lines += [f"to review   {outcome['flagged']} flagged items in {out / 'review' / 'queue.jsonl'}"]
     lines += [
         "",
         "Next: open the report in a browser; read the release with any Parquet reader, e.g.",
-        f"  duckdb -c \"select dimension, count(*) from '{out / release['path']}/data/questions/*.parquet' group by 1\"",
+        f"  python -c \"import pandas; print(pandas.read_parquet('{out / release['path']}/data/questions'))\"",
         "  slidesmith run --config FILE   with your own slides (README, 'Your own slides')",
     ]
     return lines

@@ -23,7 +23,7 @@ def train(store: ShardStore, key: str, release: Path, config: TrainingConfig) ->
     def make(out: ShardWriter) -> None:
         unfinished = store.root / "training" / key
         with progress("train", 100) as advance:
-            result = train_contrastive(release, unfinished, config, lambda done, total: advance(100 * done // total))
+            result = train_contrastive(release, unfinished, config, lambda step, steps, _: advance(100 * step // steps))
         scores = evaluate(release, result.checkpoint)
         out.path("evaluation.json").write_text(json.dumps(scores, indent=1, sort_keys=True), encoding="utf-8")
         out.path("history.jsonl").write_bytes(result.history.read_bytes())

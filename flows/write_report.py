@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str])
         "release": {
             "path": contents.release_path,
             "fingerprint": release.fingerprint,
-            "rows": {name: rows for name, rows in sorted(release.rows.items())},
+            "rows": dict(sorted(release.rows.items())),
         },
         "stages": {
             row.stage: {"in": row.items_in, "out": row.items_out, "rejected": dict(row.rejected)}
@@ -54,7 +53,7 @@ def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str])
     }
     if contents.evaluation is not None:
         outcome["evaluation"] = {
-            measure: contents.evaluation[measure]["overall"] for measure in ("pairwise", "multiple_choice")
+            measure: contents.evaluation[measure]["accuracy"] for measure in ("pairwise", "multiple_choice")
         }
     return outcome
 
@@ -62,7 +61,7 @@ def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str])
 def _replace(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _artifacts(contents: Contents) -> None:
@@ -77,8 +76,13 @@ def _artifacts(contents: Contents) -> None:
         for row in contents.stages
     ]
     create_table_artifact(rows, key="funnel", description="What went in, what came out, and why the rest did not")
-    leaks = [{name: row[name] for name in ("cell", "reader", "n", "accuracy", "low", "high", "verdict")} for row in contents.leaks]
+    leaks = [
+        {name: row[name] for name in ("cell", "reader", "n", "accuracy", "low", "high", "verdict")}
+        for row in contents.leaks
+    ]
     create_table_artifact(leaks, key="leak-table", description="Text-only accuracy per cell and reader")
     create_markdown_artifact(
-        f"Release `{contents.release_path}`, fingerprint `{contents.fingerprint}`", key="release", description="The release"
+        f"Release `{contents.release_path}`, fingerprint `{contents.fingerprint}`",
+        key="release",
+        description="The release",
     )

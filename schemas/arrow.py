@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
@@ -53,10 +53,14 @@ def _columns(record: type) -> list[pa.Field]:
     return columns
 
 
-@functools.cache
-def schema_of(record: type) -> pa.Schema:
+def schema_of(record: type[Any]) -> pa.Schema:
     """Return the Arrow schema of a record class; column descriptions stand in the field metadata."""
-    return pa.schema(_columns(record))
+    return _schema_of(typing.cast(Hashable, record))
+
+
+@functools.cache
+def _schema_of(record: Hashable) -> pa.Schema:
+    return pa.schema(_columns(typing.cast(type, record)))
 
 
 def _plain(value: Any) -> Any:
@@ -71,9 +75,7 @@ def to_table(records: Iterable[Record], record: type[Record]) -> pa.Table:
     """Return records as an Arrow table of their class's schema; row order is kept."""
     schema = schema_of(record)
     rows = list(records)
-    arrays = [
-        pa.array([_plain(getattr(row, column.name)) for row in rows], type=column.type) for column in schema
-    ]
+    arrays = [pa.array([_plain(getattr(row, column.name)) for row in rows], type=column.type) for column in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -83,19 +85,20 @@ def _rebuilder(hint: Any) -> Any:
         item = _rebuilder(get_args(hint)[0])
         rebuild: Any = tuple if item is None else lambda value: tuple(item(part) for part in value)
     elif dataclasses.is_dataclass(hint):
-        parts = _rebuilders(typing.cast(type, hint))
+        parts = _rebuilders(typing.cast(Hashable, hint))
+        construct = typing.cast(Any, hint)
 
         def rebuild(value: dict[str, Any]) -> Any:
-            return hint(**{name: part(value[name]) if part else value[name] for name, part in parts.items()})
+            return construct(**{name: part(value[name]) if part else value[name] for name, part in parts.items()})
     else:
         return None
     return (lambda value: None if value is None else rebuild(value)) if optional else rebuild
 
 
 @functools.cache
-def _rebuilders(record: type) -> dict[str, Any]:
+def _rebuilders(record: Hashable) -> dict[str, Any]:
     hints = get_type_hints(record)
-    return {column.name: _rebuilder(hints[column.name]) for column in dataclasses.fields(record)}
+    return {column.name: _rebuilder(hints[column.name]) for column in dataclasses.fields(typing.cast(Any, record))}
 
 
 def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
@@ -104,7 +107,7 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
     Raises:
         ValueError: a column of the record is missing in the table.
     """
-    rebuilders = _rebuilders(record)
+    rebuilders = _rebuilders(typing.cast(Hashable, record))
     missing = sorted(set(rebuilders) - set(table.column_names))
     if missing:
         raise ValueError(f"table lacks {', '.join(missing)} of {record.__name__}")

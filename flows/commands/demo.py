@@ -10,7 +10,9 @@ from flows.commands.options import json_option, quiet_prefect, say
 
 
 @click.command(name="demo")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Folder for all.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Folder for all."
+)
 @click.option("--slides", type=click.IntRange(6, 1000), default=24, show_default=True, help="Synthetic slides to make.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done and what is done already.")
 @click.option("--verbose", is_flag=True, help="Show Prefect's log.")
@@ -27,9 +29,7 @@ def command(out: Path, slides: int, dry_run: bool, verbose: bool, as_json: bool)
     inputs = out.absolute() / "input"
     paths = {"slides": inputs / "slides", "manifest": inputs / "manifest.csv", "out": out.absolute()}
     demo = {"slides": slides, "patients": max(3, slides // 2)}
-    config = load_config(
-        ROOT / "demo" / "config.yaml", demo=demo, **{key: str(path) for key, path in paths.items()}
-    )
+    config = load_config(ROOT / "demo" / "config.yaml", demo=demo, **{key: str(path) for key, path in paths.items()})
     if dry_run:
         result, lines = dry_run_lines(config)
     else:

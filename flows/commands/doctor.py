@@ -30,7 +30,9 @@ def command(slide: Path | None, as_json: bool) -> None:
     """Say what is installed, which extras are ready, and (with --slide) how a slide would be read."""
     result: dict[str, Any] = {
         "packages": {name: _version(name) for name in _BASE},
-        "extras": {extra: [name for name in names if not importlib.util.find_spec(name)] for extra, names in _EXTRAS.items()},
+        "extras": {
+            extra: [name for name in names if not importlib.util.find_spec(name)] for extra, names in _EXTRAS.items()
+        },
         "cores": len(os.sched_getaffinity(0)),
         "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
         "gpu": _gpu(),
@@ -39,7 +41,11 @@ def command(slide: Path | None, as_json: bool) -> None:
     for extra, missing in result["extras"].items():
         state = "ready" if not missing else f"missing {', '.join(missing)}: pip install -e '.[{extra}]'"
         lines.append(f"[{extra}]".ljust(18) + state)
-    lines += [f"{'cores':<18}{result['cores']}", f"{'disk free':<18}{result['disk_free_gib']} GiB", f"{'GPU':<18}{result['gpu']}"]
+    lines += [
+        f"{'cores':<18}{result['cores']}",
+        f"{'disk free':<18}{result['disk_free_gib']} GiB",
+        f"{'GPU':<18}{result['gpu']}",
+    ]
     if slide is not None:
         result["slide"] = _slide(slide)
         lines += ["", *(f"{key:<18}{value}" for key, value in result["slide"].items())]

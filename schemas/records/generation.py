@@ -8,9 +8,7 @@ from typing import Literal
 from schemas.records.shared import Provenance, Scale, doc
 
 CaptionLevel = Literal["site", "architecture", "compartment", "cytology", "impression", "full"]
-Operator = Literal[
-    "replace", "swap", "negate", "omit", "insert", "intensify", "relocate", "rescale", "rehierarchise"
-]
+Operator = Literal["replace", "swap", "negate", "omit", "insert", "intensify", "relocate", "rescale", "rehierarchise"]
 Role = Literal["entity", "descriptor", "relation", "order"]
 Dimension = Literal["correspondence", "confirmation", "localization", "explanation", "diagnosis"]
 DIMENSIONS: tuple[Dimension, ...] = ("correspondence", "confirmation", "localization", "explanation", "diagnosis")

@@ -10,7 +10,7 @@ from schemas.records import Caption, Perturbation
 from tasks.report.contents import Contents
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_CHANCE = {"pairwise": 0.5, "multiple_choice": 0.25}
+_PAIRWISE_CHANCE = 0.5
 
 
 def render(contents: Contents) -> str:
@@ -55,10 +55,8 @@ def _plots(contents: Contents) -> dict[str, str]:
 
 def _accuracy_rows(evaluation: Any) -> list[tuple[str, Any, float]]:
     rows = []
-    for measure, chance in _CHANCE.items():
-        name = measure.replace("_", " ")
-        rows.append((name, evaluation[measure]["overall"], evaluation[measure]["overall"].get("chance", chance)))
-        for control, measures in evaluation["blind"].items():
-            overall = measures[measure]["overall"]
-            rows.append((f"{name}, {control.replace('_', ' ')}", overall, overall.get("chance", chance)))
+    for measure in ("pairwise", "multiple_choice"):
+        chance = evaluation[measure].get("chance", _PAIRWISE_CHANCE)
+        inputs = {"": evaluation, ", no image": evaluation["blind"], ", shuffled": evaluation["blind"]["shuffled"]}
+        rows += [(measure.replace("_", " ") + suffix, scores[measure], chance) for suffix, scores in inputs.items()]
     return rows

@@ -40,20 +40,20 @@ def training_curve(history: Sequence[Mapping[str, Any]]) -> str:
     return _svg(figure)
 
 
-def accuracy_bars(rows: Sequence[tuple[str, Mapping[str, float], float]]) -> str:
+def accuracy_bars(rows: Sequence[tuple[str, Mapping[str, Any], float]]) -> str:
     """Return bars of accuracy with 95% intervals against chance.
 
     Args:
-        rows: (label, {accuracy, low, high}, chance level).
+        rows: (label, {accuracy, interval}, chance level); controls without the image are drawn grey.
     """
     figure, axes = _axes(6.4, 0.42 * len(rows) + 0.9)
     for place, (label, value, chance) in enumerate(reversed(rows)):
-        blind = "blind" in label or "shuffled" in label
-        accuracy = value["accuracy"]
+        blind = label.endswith((", no image", ", shuffled"))
+        accuracy, (low, high) = value["accuracy"], value["interval"]
         axes.barh(place, accuracy, color=MUTED if blind else ACCENT, height=0.62)
-        axes.plot([value["low"], value["high"]], [place, place], color=INK, linewidth=1.4)
+        axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
         axes.plot([chance, chance], [place - 0.42, place + 0.42], color=INK, linewidth=1.2, linestyle=":")
-        axes.text(max(accuracy, value["high"]) + 0.012, place, f"{accuracy:.2f}", va="center", color=INK)
+        axes.text(max(accuracy, high) + 0.012, place, f"{accuracy:.2f}", va="center", color=INK)
     axes.set_yticks(range(len(rows)), [label for label, _, _ in reversed(rows)])
     axes.set_xlim(0, 1.08)
     axes.set_xlabel("accuracy (line: 95% interval, dots: chance)", color=INK)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.config import load_config, parse_config
+from schemas.errors import ConfigError
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "slides: slides\nmanifest: m.csv\nout: out\ngraph: {sources_dir: kg}\n"))
+    assert config.slides == tmp_path / "slides"
+    assert config.manifest == tmp_path / "m.csv"
+    assert config.graph.sources_dir == tmp_path / "kg"
+
+
+def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "slides: slides\nout: out\n")
+    assert load_config(path, out=str(tmp_path / "other")).out == tmp_path / "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("slides: a\nout: b\nslide: c\n", "unknown key `slide`"),
+        ("slides: a\nout: b\ntiling: {tile_pixels: 3}\n", "unknown key `tiling.tile_pixels`"),
+        ("slides: a\nout: b\ntiling: {tile_px: 3}\n", "`tiling.tile_px` is 3"),
+        ("slides: a\nout: b\nscreening: {alpha: 2}\n", "`screening.alpha` is 2"),
+        ("out: b\n", "`slides` is missing"),
+        ("slides: [a\n", "not a readable YAML file at line"),
+        ("just words\n", "holds no settings"),
+        ("slides: a\nout: b\nrelease: {version: one}\n", "`release.version` is 'one'"),
+    ],
+)
+def test_a_bad_configuration_is_one_line_that_names_the_key(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, text))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_a_missing_configuration_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no configuration file .*gone.yaml"):
+        load_config(tmp_path / "gone.yaml")
+
+
+def test_a_configuration_survives_the_way_through_json() -> None:
+    config = parse_config({"slides": "a", "out": "b", "training": {}}, "test")
+    assert parse_config(config.model_dump(mode="json"), "test") == config
