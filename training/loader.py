@@ -148,24 +148,21 @@ class FieldStream(IterableDataset[FieldBatch]):
                     yield fields[place]
 
     def _group(self, group: Group) -> list[Tiles]:
-        rows = self._rows(group)
+        foreign = {field_id for other in self._layout.before(group) for field_id in self._column(other)}
         begun: dict[str, dict[int, bytes]] = {}
-        skipped = self._layout.groups[group.place - 1].spills if group.place else False
-        foreign = rows[0][0] if skipped and rows else None
-        for field_id, scale, image in rows:
-            if field_id != foreign:
+        for field_id, scale, image in self._rows(group):
+            if field_id not in foreign:
                 begun.setdefault(field_id, {})[_PLACE[scale]] = image
-        after = group.place + 1
-        while begun and after < len(self._layout.groups) and self._layout.groups[after - 1].spills:
-            last = next(reversed(begun))
-            for field_id, scale, image in self._rows(self._layout.groups[after]):
-                if field_id != last:
-                    break
-                begun[last][_PLACE[scale]] = image
-            if self._layout.groups[after].fields:
-                break
-            after += 1
+        for other in self._layout.after(group):
+            for field_id, scale, image in self._rows(other):
+                if field_id in begun:
+                    begun[field_id][_PLACE[scale]] = image
         return list(begun.items())
+
+    def _column(self, group: Group) -> list[str]:
+        with self._release.open(self._layout.files[group.file]) as parquet:
+            ids: list[str] = parquet.read_row_group(group.index, columns=["field_id"]).column(0).to_pylist()
+        return ids
 
     def _rows(self, group: Group) -> list[tuple[str, Any, bytes]]:
         with self._release.open(self._layout.files[group.file]) as parquet:

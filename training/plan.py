@@ -13,6 +13,10 @@ WINDOW_GROUPS = 8
 """Row groups whose rows are shuffled together: 8 x 256 tiles of 20 kB are 40 MB."""
 
 
+FARTHEST_GROUPS = 8
+"""Row groups over which the tiles of one field may be spread; beyond, reading them together wastes most of the work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """One row group of the tiles and the fields that begin in it.
@@ -22,14 +26,14 @@ class Group:
         file: index of its file.
         index: index of the row group within the file.
         fields: how many fields begin in it.
-        spills: its last field goes on in the next row group.
+        reach: how many further row groups hold tiles of those fields.
     """
 
     place: int
     file: int
     index: int
     fields: int
-    spills: bool
+    reach: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +48,46 @@ class Layout:
         """Number of fields of the split."""
         return sum(group.fields for group in self.groups)
 
+    def before(self, group: Group) -> tuple[Group, ...]:
+        """Return the earlier row groups whose fields have tiles up to this one."""
+        earlier = self.groups[max(0, group.place - FARTHEST_GROUPS) : group.place]
+        return tuple(other for other in earlier if other.place + other.reach >= group.place)
+
+    def after(self, group: Group) -> tuple[Group, ...]:
+        """Return the later row groups that hold tiles of the fields that begin in this one."""
+        return self.groups[group.place + 1 : group.place + 1 + group.reach]
+
 
 def read_layout(release: Release, split: Split) -> Layout:
-    """Return where fields begin, from the `field_id` column alone; memory holds the ids of one pass.
+    """Return where fields begin, from the `field_id` column alone; only this pass holds the ids of all fields.
 
     Raises:
-        FileFormatError: the tiles of one field do not stand together.
+        FileFormatError: the tiles of one field lie more than 8 row groups apart.
     """
     files = release.files("tiles", split)
-    begins: list[tuple[int, int, int, bool]] = []
-    seen: set[str] = set()
-    last = None
+    spots: list[tuple[int, int]] = []
+    begins: dict[str, int] = {}
+    counts: list[int] = []
+    reach: list[int] = []
     for file, path in enumerate(files):
         with release.open(path) as parquet:
             for index in range(parquet.num_row_groups):
-                ids = parquet.read_row_group(index, columns=["field_id"]).column(0).to_pylist()
-                goes_on = bool(ids) and ids[0] == last
-                count = 0
+                place = len(spots)
+                spots.append((file, index))
+                ids = set(parquet.read_row_group(index, columns=["field_id"]).column(0).to_pylist())
+                reach.append(0)
+                counts.append(sum(begins.setdefault(field_id, place) == place for field_id in ids))
                 for field_id in ids:
-                    if field_id == last:
-                        continue
-                    if field_id in seen:
-                        raise FileFormatError(
-                            f"tiles of {field_id} stand apart in the {split} split",
-                            remedy="publish the release again: its tiles must be grouped by field",
-                        )
-                    seen.add(field_id)
-                    last = field_id
-                    count += 1
-                begins.append((file, index, count, goes_on))
-    spills = [*(begin[3] for begin in begins[1:]), False]
-    groups = [Group(place, file, index, count, spills[place]) for place, (file, index, count, _) in enumerate(begins)]
-    return Layout(tuple(files), tuple(groups))
+                    reach[begins[field_id]] = max(reach[begins[field_id]], place - begins[field_id])
+    if reach and max(reach) > FARTHEST_GROUPS:
+        raise FileFormatError(
+            f"tiles of one field stand {max(reach)} row groups apart in the {split} split",
+            remedy="publish the release again with its tiles in the order of their fields",
+        )
+    return Layout(
+        tuple(files),
+        tuple(Group(place, *spot, counts[place], reach[place]) for place, spot in enumerate(spots)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

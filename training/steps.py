@@ -18,7 +18,7 @@ from training.texts import TextBatch
 class Losses:
     """The terms of one step and their weighted sum."""
 
-    total: Tensor
+    loss: Tensor
     contrastive: Tensor
     negative: Tensor
     positive: Tensor

@@ -105,7 +105,7 @@ class Trainer:
             with torch.autocast(self._device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 logits = self._model(Images(pixels, present), [self._tokens[text] for text in texts.texts])
             losses = step_losses(logits.float(), texts, config)
-            torch.autograd.backward(losses.total / parts)
+            torch.autograd.backward(losses.loss / parts)
             for name, value in losses.values().items():
                 values[name] = values.get(name, 0.0) + value / parts
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)

@@ -39,7 +39,7 @@ def test_the_layout_counts_every_field_once(grouped: Release) -> None:
     layout = read_layout(grouped, "train")
     assert layout.fields == 168
     assert len(layout.groups) == -(-168 * 3 // 20)
-    assert any(group.spills for group in layout.groups)
+    assert any(group.reach == 1 for group in layout.groups)
 
 
 def test_a_field_split_over_row_groups_arrives_with_all_its_tiles(grouped: Release) -> None:
@@ -91,7 +91,7 @@ def test_decoding_threads_do_not_change_the_batches(grouped: Release) -> None:
 
 @given(counts=st.lists(st.integers(0, 90), min_size=1, max_size=60), shards=st.integers(1, 7), seed=st.integers(0, 99))
 def test_shards_are_disjoint_and_cover_every_row_group(counts: list[int], shards: int, seed: int) -> None:
-    layout = Layout(("f",), tuple(Group(place, 0, place, count, False) for place, count in enumerate(counts)))
+    layout = Layout(("f",), tuple(Group(place, 0, place, count, 0) for place, count in enumerate(counts)))
     seen: list[int] = []
     for shard in range(shards):
         for window in windows_of_shard(layout, seed=seed, epoch=1, shard=shard, shards=shards):
@@ -100,14 +100,27 @@ def test_shards_are_disjoint_and_cover_every_row_group(counts: list[int], shards
     assert sorted(seen) == list(range(len(counts)))
 
 
-def test_tiles_that_do_not_stand_together_are_one_clear_error(grouped: Release, tmp_path: Path) -> None:
-    tiles = pq.read_table(grouped.files("tiles", "val")[0])
-    place = tmp_path / "data" / "tiles"
+def reordered(release: Release, folder: Path, order: list[int], row_group: int) -> Release:
+    place = folder / "data" / "tiles"
     place.mkdir(parents=True)
-    pq.write_table(tiles.take([0, 3, 1]), place / "train-00000-of-00001.parquet")
-    (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(FileFormatError, match="stand apart"):
-        read_layout(Release(tmp_path), "train")
+    tiles = pq.read_table(release.files("tiles", "train")[0])
+    pq.write_table(tiles.take(order), place / "train-00000-of-00001.parquet", row_group_size=row_group)
+    (folder / "manifest.json").write_text("{}")
+    return Release(folder)
+
+
+def test_tiles_scattered_over_neighbouring_row_groups_still_make_whole_fields(grouped: Release, tmp_path: Path) -> None:
+    order = [start + place for start in range(0, 504, 42) for place in (*range(0, 42, 2), *range(1, 42, 2))]
+    source = stream(reordered(grouped, tmp_path, order, 30))
+    batches = take(source, source.batches_per_epoch(0))
+    assert all(batch.images.present.all() for batch in batches)
+    assert len({field_id for batch in batches for field_id in batch.field_ids}) == 165
+
+
+def test_tiles_scattered_over_the_whole_split_are_one_clear_error(grouped: Release, tmp_path: Path) -> None:
+    order = [place + scale for scale in range(3) for place in range(0, 504, 3)]
+    with pytest.raises(FileFormatError, match="row groups apart"):
+        read_layout(reordered(grouped, tmp_path, order, 20), "train")
 
 
 def test_a_tile_that_is_no_jpeg_is_one_clear_error() -> None:
