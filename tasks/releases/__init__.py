@@ -1,0 +1,1 @@
+"""Releases: versioned Parquet datasets that nothing enters without passing the gate."""

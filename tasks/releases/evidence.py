@@ -1,0 +1,69 @@
+"""What the gate asks about beside the tables: the images, the stages' counts and the readers' results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tasks.releases.candidate import Candidate
+from tasks.releases.config import GateBounds
+from tasks.releases.duplicates import near_duplicates
+from tasks.releases.images import inspect_images
+
+if TYPE_CHECKING:
+    import duckdb
+
+PASSING = ("pass",)
+UNDECIDED = ("too few", "undecided")
+
+
+def register_images(
+    connection: duckdb.DuckDBPyConnection, candidate: Candidate, bounds: GateBounds, workers: int
+) -> None:
+    """Decode every image and add the tables `tile_images` and `near_duplicates`."""
+    images = inspect_images(candidate.tables.get("tiles", ()), workers)
+    split_of = dict(connection.execute("SELECT tile_id, split FROM tiles").fetchall())
+    splits = [split_of.get(tile) for tile in images.tile_ids]
+    pairs = near_duplicates(images, splits, bounds.near_duplicate_bits, bounds.near_duplicate_correlation)
+    seen = {"tile_id": images.tile_ids, "sha256": images.sha256, "problem": images.problems}
+    connection.register("tile_images", pa.table({name: pa.array(column, pa.string()) for name, column in seen.items()}))
+    alike = {
+        "tile_id": pa.array([images.tile_ids[pair.first] for pair in pairs], pa.string()),
+        "other_id": pa.array([images.tile_ids[pair.second] for pair in pairs], pa.string()),
+        "bits": pa.array([pair.bits for pair in pairs], pa.int64()),
+        "correlation": pa.array([pair.correlation for pair in pairs], pa.float64()),
+    }
+    connection.register("near_duplicates", pa.table(alike))
+
+
+def register_counts(connection: duckdb.DuckDBPyConnection, candidate: Candidate, bounds: GateBounds) -> None:
+    """Add the tables `stage_counts`, `stage_rejections`, `leak_table` and `passing_verdicts`."""
+    stages = candidate.stage_counts
+    rejected = [(str(s["stage"]), str(r), int(n)) for s in stages for r, n in s["rejected"].items()]
+    counts = {
+        "stage": pa.array([str(s["stage"]) for s in stages], pa.string()),
+        "items_in": pa.array([int(s["items_in"]) for s in stages], pa.int64()),
+        "items_out": pa.array([int(s["items_out"]) for s in stages], pa.int64()),
+        "rejected": pa.array([sum(s["rejected"].values()) for s in stages], pa.int64()),
+    }
+    connection.register("stage_counts", pa.table(counts))
+    columns = zip(*rejected, strict=True) if rejected else ((), (), ())
+    types = (pa.string(), pa.string(), pa.int64())
+    arrays = [pa.array(list(column), kind) for column, kind in zip(columns, types, strict=True)]
+    connection.register("stage_rejections", pa.table(arrays, names=["stage", "reason", "n"]))
+    leaks = {
+        name: pa.array([row[name] for row in candidate.leak_table], kind)
+        for name, kind in (
+            ("reader", pa.string()),
+            ("cell", pa.string()),
+            ("verdict", pa.string()),
+            ("n", pa.int64()),
+            ("accuracy", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+        )
+    }
+    connection.register("leak_table", pa.table(leaks))
+    passing = PASSING + (UNDECIDED if bounds.undecided_cells == "allow" else ())
+    connection.register("passing_verdicts", pa.table({"verdict": list(passing)}))

@@ -1,0 +1,40 @@
+"""Which versions a dataset has, in which order, and what tags name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from schemas.errors import InputError
+from tasks.releases.config import SEMVER
+from tasks.releases.stores import MANIFEST, ReleaseStore
+
+LATEST = "latest"
+
+
+def resolve_version(store: ReleaseStore, dataset: str, version: str) -> str:
+    """Return the version that a version or tag names.
+
+    Raises:
+        InputError: there is no such tag.
+    """
+    if re.match(SEMVER, version):
+        return version
+    try:
+        return store.read(f"{dataset}/tags/{version}").decode().strip()
+    except FileNotFoundError as error:
+        known = ", ".join(versions(store, dataset)) or "none"
+        raise InputError(f"{dataset} has no version or tag {version!r}", remedy=f"its versions: {known}") from error
+
+
+def versions(store: ReleaseStore, dataset: str) -> list[str]:
+    """Return the published versions of a dataset, oldest first by precedence."""
+    found = [name for name in store.names(dataset) if re.match(SEMVER, name)]
+    return sorted((name for name in found if MANIFEST in store.names(f"{dataset}/{name}")), key=precedence)
+
+
+def precedence(version: str) -> tuple[Any, ...]:
+    """Return a key that sorts versions by precedence (semver.org 2.0.0, item 11)."""
+    core, _, suffix = version.partition("-")
+    parts = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in suffix.split(".") if suffix]
+    return (tuple(int(number) for number in core.split(".")), not suffix, tuple(parts))
