@@ -1,0 +1,1 @@
+"""Generation: reports and features in; captions, perturbations, questions and reasoning samples out."""

@@ -1,0 +1,149 @@
+"""Counterbalance: which field is asked with which option set, so that every option is the key equally often.
+
+Fields are taken in blocks. A block uses one option set, in one order of its options, on k fields, one for each option:
+within it a reader of the text sees k times the same string with k different keys and is right exactly once, whatever
+it does. All fields of a block are of one split and, wherever possible, of one patient, so that folds grouped by
+patient are balanced as well. The property is an identity of counting and holds for readers of any strength.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.records.shared import Scale
+from tasks.generation.option_sets import OptionSet
+from tasks.generation.view import FieldView, Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One use of an option set: `fields[i]` is the field for which option `i` of the set is right."""
+
+    option_set: OptionSet
+    split: str
+    patient_id: str | None
+    number: int
+    fields: tuple[FieldView, ...]
+
+
+Pool = dict[tuple[str, str], dict[int, list[FieldView]]]
+"""(split, patient) -> option -> fields for which it is right."""
+
+
+def lacks_scale(scales: Sequence[Scale], view: FieldView) -> bool:
+    """Return whether a field has no tile at one of the scales."""
+    return any(view.field.tile_id(scale) is None for scale in scales)
+
+
+class Allocation:
+    """The use of fields by one dimension: each at most `questions_per_field` times, with another set each time."""
+
+    def __init__(self, views: Sequence[FieldView], split_of: Mapping[str, str], tools: Tools) -> None:
+        self._split_of = split_of
+        self._tools = tools
+        self._left = {view.field.field_id: tools.config.questions_per_field for view in views}
+        self._views = views
+
+    def blocks(self, by_template: Sequence[Sequence[OptionSet]]) -> list[Block]:
+        """Return the blocks of a dimension: within patients; across those of a split only where none is found so.
+
+        Of each template the `sets_per_template` sets with the most fields are used, spread over the attributes that
+        they ask about. Sets take turns over all templates, one block per patient and turn, until none finds a block.
+        """
+        pools: dict[str, Pool] = {}
+        ranked: list[tuple[int, int, OptionSet]] = []
+        for number, sets in enumerate(by_template):
+            pools.update(self._pools(sets))
+            ranked += [(rank, number, option_set) for rank, option_set in enumerate(self._select(sets, pools))]
+        ranked.sort(key=lambda item: item[:2])
+        chosen = [(option_set, pools[option_set.set_id]) for _, _, option_set in ranked]
+        blocks = self._take_turns(chosen)
+        served = {block.split for block in blocks}
+        merged = [(option_set, _by_split(pool, served)) for option_set, pool in chosen]
+        return blocks + self._take_turns(merged)
+
+    def _pools(self, sets: Sequence[OptionSet]) -> dict[str, Pool]:
+        index: dict[tuple[str, ...], dict[tuple[str | None, ...], list[FieldView]]] = {}
+        pools: dict[str, Pool] = {}
+        for option_set in sets:
+            names = option_set.conditions
+            if names not in index:
+                index[names] = defaultdict(list)
+                for view in self._views:
+                    index[names][view.values(names)].append(view)
+            pool: Pool = defaultdict(lambda: defaultdict(list))
+            for option, values in enumerate(option_set.wanted):
+                for view in index[names].get(values, []):
+                    patient = view.field.patient_id
+                    if patient in self._split_of and not lacks_scale(option_set.scales, view):
+                        pool[self._split_of[patient], patient][option].append(view)
+            for place in sorted(pool):
+                for option, views in pool[place].items():
+                    self._tools.choice("fields", option_set.set_id, *place, str(option)).shuffle(views)
+            pools[option_set.set_id] = pool
+        return pools
+
+    def _select(self, sets: Sequence[OptionSet], pools: Mapping[str, Pool]) -> list[OptionSet]:
+        by_attributes: dict[tuple[str, ...], list[tuple[int, str, OptionSet]]] = defaultdict(list)
+        for option_set in sets:
+            pool = pools[option_set.set_id]
+            room = sum(_blocks_in(fields, len(option_set.options)) for fields in pool.values())
+            if room or _any_across(pool, len(option_set.options)):
+                by_attributes[option_set.attributes].append((-room, option_set.set_id, option_set))
+        ranked = [
+            (rank, item) for group in by_attributes.values() for rank, item in enumerate(sorted(group, key=_by_room))
+        ]
+        ranked.sort(key=lambda pair: (pair[0], _by_room(pair[1])))
+        return [item[2] for _, item in ranked[: self._tools.config.sets_per_template]]
+
+    def _take_turns(self, chosen: list[tuple[OptionSet, Pool]]) -> list[Block]:
+        blocks: list[Block] = []
+        used: dict[str, set[str]] = defaultdict(set)
+        alive = True
+        while alive:
+            alive = False
+            for option_set, pool in chosen:
+                for split, patient in sorted(pool):
+                    taken = self._one_block(option_set, pool[split, patient], used[option_set.set_id])
+                    if taken:
+                        blocks.append(Block(option_set, split, patient or None, len(blocks), taken))
+                        alive = True
+        return blocks
+
+    def _one_block(
+        self, option_set: OptionSet, pool: dict[int, list[FieldView]], used: set[str]
+    ) -> tuple[FieldView, ...] | None:
+        found: list[FieldView] = []
+        for option in range(len(option_set.options)):
+            free = [v for v in pool.get(option, []) if self._left[v.field.field_id] and v.field.field_id not in used]
+            if not free:
+                return None
+            found.append(max(free, key=lambda view: self._left[view.field.field_id]))
+        for view in found:
+            self._left[view.field.field_id] -= 1
+            used.add(view.field.field_id)
+        return tuple(found)
+
+
+def _by_room(item: tuple[int, str, OptionSet]) -> tuple[int, str]:
+    return item[:2]
+
+
+def _blocks_in(fields: Mapping[int, Sequence[FieldView]], k: int) -> int:
+    return min((len(fields.get(option, ())) for option in range(k)), default=0)
+
+
+def _any_across(pool: Pool, k: int) -> bool:
+    return any(_blocks_in(fields, k) for fields in _by_split(pool, frozenset()).values())
+
+
+def _by_split(pool: Pool, served: set[str] | frozenset[str]) -> Pool:
+    """Return the pool without patients, for the splits in which no block was found within a patient."""
+    merged: Pool = defaultdict(lambda: defaultdict(list))
+    for split, patient in sorted(pool):
+        if split not in served:
+            for option, views in pool[split, patient].items():
+                merged[split, ""][option] += views
+    return merged

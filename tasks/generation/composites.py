@@ -1,0 +1,65 @@
+"""Composite questions: options of their own for each field, for what cannot be counterbalanced.
+
+Options are a square closure (two attributes, two values each), so the key is no centre of the set; but how often a
+value is the key is left to the data, and screening has to tell whether that leaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from schemas.records import Question
+from tasks.generation.balance import lacks_scale
+from tasks.generation.option_sets import OptionSet, Reading, worded
+from tasks.generation.question_plan import QuestionTemplate
+from tasks.generation.question_rows import question_row
+from tasks.generation.view import FieldView, Tools
+
+
+def composite_questions(
+    templates: Sequence[QuestionTemplate],
+    views: Sequence[FieldView],
+    split_of: Mapping[str, str],
+    tools: Tools,
+    count: int,
+) -> list[Question]:
+    """Return at most `count` composite questions, at most one per field and template, spread over seeded fields."""
+    rows: list[Question] = []
+    for number, template in enumerate(templates):
+        share = count // len(templates) + (number < count % len(templates))
+        order = list(views)
+        tools.choice("composites", template.name).shuffle(order)
+        made = 0
+        for view in order:
+            if made == share:
+                break
+            split = split_of.get(view.field.patient_id)
+            row = _composite(template, view, split, tools) if split else None
+            if row is not None:
+                rows.append(row)
+                made += 1
+    return rows
+
+
+def _composite(template: QuestionTemplate, view: FieldView, split: str, tools: Tools) -> Question | None:
+    """Return a question whose options cross the field's two readings with one sibling of each."""
+    chance = tools.choice("composite", template.name, view.field.field_id)
+    axes: list[tuple[Reading, Reading]] = []
+    for axis in template.axes:
+        known = [name for name in axis.names(tools.vocabulary) if name in view.present]
+        if not known:
+            return None
+        feature = view.present[chance.choice(known)]
+        others = tools.values.siblings(feature.attribute, feature.value, view.field.organ)
+        if not others:
+            return None
+        own = (feature.attribute, feature.value, feature.concept_id)
+        axes.append((own, (feature.attribute, *chance.choice(others))))
+    states = tuple(product(*axes))  # the first state is the field's own
+    option_set: OptionSet | None = worded(template, states, None, None, tools)
+    if option_set is None or lacks_scale(option_set.scales, view):
+        return None
+    order = list(range(len(states)))
+    chance.shuffle(order)
+    return question_row(option_set, view, 0, order, split, note=(("axes", "own"),), set_id=None, tools=tools)

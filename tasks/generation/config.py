@@ -1,0 +1,103 @@
+"""The `generation` section of a run's configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from schemas.records.generation import DIMENSIONS, Dimension
+from tasks.settings import StageConfig
+
+Source = Literal["annotation", "caption", "report"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class FeaturesConfig(StageConfig):
+    """Where scale-specific features come from and when a finding holds."""
+
+    sources: tuple[Source, ...] = Field(
+        default=("annotation", "caption", "report"),
+        description="sources in order of precedence: the first that speaks of an attribute decides it",
+    )
+    min_share: float = Field(
+        default=0.6,
+        gt=0.5,
+        le=1,
+        description="share of the annotated area inside a scale's box that one value must hold, else it is ambiguous",
+    )
+    min_covered: Share = Field(
+        default=0.1,
+        description="share of a scale's box that must carry an annotation of the attribute, else nothing is said of it",
+    )
+    min_caption_overlap: float = Field(
+        default=0.25, ge=0, le=1, description="overlap (IoU) a box-bound expert caption needs with a scale's box"
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct(cls, value: tuple[Source, ...]) -> tuple[Source, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a source is named twice")
+        return value
+
+
+class DualConstraint(StageConfig):
+    """Bounds of a hard negative: textually close and, by certificate, semantically wrong."""
+
+    min_edit_similarity: Share = Field(default=0.5, description="1 - normalised edit distance, at least")
+    min_semantic_similarity: Share = Field(default=0.4, description="cosine of TF-IDF vectors, at least")
+
+
+class SplitShares(StageConfig):
+    """Shares of items by split; they sum to 1."""
+
+    train: float = Field(default=0.6, gt=0, lt=1)
+    val: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+
+
+class GenerationConfig(StageConfig):
+    """Captions, perturbations, questions and reasoning samples."""
+
+    generator: Literal["rules"] = Field(default="rules", description="who writes: grammar, graph and known features")
+    seed: int = Field(default=0, ge=0, description="same seed and input, same bytes")
+    features: FeaturesConfig = FeaturesConfig()
+    constraint: DualConstraint = DualConstraint()
+    splits: SplitShares = SplitShares()
+    phrasings: int = Field(default=2, ge=1, le=4, description="phrasings of each caption level, at most")
+    near_duplicate_similarity: float = Field(
+        default=0.95, gt=0, le=1, description="Jaccard similarity of 3-word shingles at which two captions are one"
+    )
+    negatives_per_operator: int = Field(
+        default=2, ge=1, le=8, description="perturbations per caption, operator and role, at most"
+    )
+    dimensions: tuple[Dimension, ...] = Field(default=DIMENSIONS, min_length=1, description="question dimensions")
+    templates: tuple[str, ...] | None = Field(
+        default=None, description="question templates to use by name; null for all of the plan"
+    )
+    options: Literal[4] = Field(default=4, description="options of a question")
+    questions_per_field: int = Field(
+        default=2, ge=1, le=16, description="counterbalanced questions of one dimension about one field, at most"
+    )
+    sets_per_template: int = Field(
+        default=48, ge=1, description="counterbalanced option sets per template: those with the most fields"
+    )
+    max_length_ratio: float = Field(
+        default=1.2, gt=1, le=2, description="longest over shortest option, in characters, at most"
+    )
+    per_item_share: float = Field(
+        default=0.1, ge=0, le=0.5, description="free-form questions with options of their own, per counterbalanced one"
+    )
+    max_hops: int = Field(default=4, ge=1, le=6, description="hops of a graph path from finding to diagnosis, at most")
+    paths_per_finding: int = Field(default=1, ge=1, le=5, description="graph paths per finding in a reasoning sample")
+    findings_per_sample: int = Field(
+        default=3, ge=1, le=8, description="findings that a reasoning sample cites, at most"
+    )
+
+    @field_validator("dimensions")
+    @classmethod
+    def _distinct(cls, value: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a dimension is named twice")
+        return value

@@ -1,0 +1,209 @@
+"""Scale-specific features of fields: several sources, one rule of precedence, and the derived diagnosis."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from kg.graph import Graph
+from kg.link import Linker
+from kg.vocabulary import Vocabulary
+from schemas.errors import InputError
+from schemas.ids import content_id
+from schemas.records import Feature, Field, Mention, Rejection, Slide
+from schemas.records.shared import SCALES
+from tasks.generation.annotations import AnnotationSource
+from tasks.generation.config import FeaturesConfig
+from tasks.generation.expert_captions import ExpertCaption
+from tasks.generation.findings import DIAGNOSIS, Box, Finding, FindingSource, ScaleBox, Terms, local_name
+from tasks.generation.linked_findings import CaptionSource, ReportSource
+from tasks.store import ShardWriter
+
+
+def attach_features(
+    fields: Sequence[Field],
+    slide: Slide,
+    tiles_boxes: Mapping[str, Box],
+    config: FeaturesConfig,
+    vocabulary: Vocabulary,
+    *,
+    annotations: Path | None = None,
+    captions: Sequence[ExpertCaption] = (),
+    mentions: Sequence[Mention] = (),
+    linker: Linker | None = None,
+    graph: Graph | None = None,
+) -> tuple[list[Field], list[Rejection]]:
+    """Return the fields of one slide with what can be seen in them at each scale.
+
+    Per attribute the first source of `config.sources` that speaks of it decides. A source that names two values of one
+    attribute leaves it open (`ambiguous_feature`). The diagnosis is the annotated one, else what the vocabulary gives
+    for the organ and the field's architecture.
+
+    Args:
+        fields: fields of the slide.
+        slide: the slide, for its organ.
+        tiles_boxes: tile id -> xywh in level-0 pixels, for every tile that the fields name.
+        config: shares, coverage and precedence.
+        vocabulary: attributes, their values and scales.
+        annotations: GeoJSON of the slide's regions, or None.
+        captions: expert captions; those of other slides are passed over.
+        mentions: concepts linked in the reports of the slide's patient.
+        linker: links expert captions; needed where there are any.
+        graph: tells which concepts no slide can show; without it, their category does.
+
+    Returns:
+        Every field that came in, in order, and rejections: `no_features` for a field that nothing was found in (it
+        stays, with no features), `ambiguous_feature`, `not_visible` and `unknown_concept` for what was not attached.
+
+    Raises:
+        InputError: captions were given without a linker, or a tile has no box.
+    """
+    terms = Terms(vocabulary, slide.organ)
+    boxes = _boxes(fields, tiles_boxes)
+    found: dict[str, list[list[Finding]]] = defaultdict(list)
+    rejections: list[Rejection] = []
+    own = [caption for caption in captions if caption.slide_id in (None, slide.slide_id)]
+    for source in _sources(
+        config, terms, annotations=annotations, captions=own, mentions=mentions, linker=linker, graph=graph
+    ):
+        findings, rejected = source.read(boxes)
+        rejections += rejected
+        by_field: dict[str, list[Finding]] = defaultdict(list)
+        for finding in findings:
+            by_field[finding.field_id].append(finding)
+        for field_id, rows in by_field.items():
+            found[field_id].append(rows)
+    featured = []
+    for field in fields:
+        kept, ambiguous = _settle(found.get(field.field_id, []))
+        rejections += ambiguous
+        organ = field.organ or slide.organ
+        features = _features(field, [*kept, *_derived(field, kept, vocabulary, organ)])
+        if not features:
+            rejections.append(Rejection(field.field_id, "features", "no_features", "no source says what it shows"))
+        featured.append(dataclasses.replace(field, organ=organ, features=features))
+    return featured, rejections
+
+
+def generate_features(
+    fields: Sequence[Field],
+    slide: Slide,
+    tiles_boxes: Mapping[str, Box],
+    config: FeaturesConfig,
+    vocabulary: Vocabulary,
+    *,
+    out: ShardWriter,
+    annotations: Path | None = None,
+    captions: Sequence[ExpertCaption] = (),
+    mentions: Sequence[Mention] = (),
+    linker: Linker | None = None,
+    graph: Graph | None = None,
+) -> list[Field]:
+    """Attach features and write the tables `fields` and `rejections`; the unit counted is the finding.
+
+    A finding is one attribute of one field, one rejected concept, or one field about which nothing is known.
+    """
+    featured, rejections = attach_features(
+        fields,
+        slide,
+        tiles_boxes,
+        config,
+        vocabulary,
+        annotations=annotations,
+        captions=captions,
+        mentions=mentions,
+        linker=linker,
+        graph=graph,
+    )
+    held = sum(len(field.features) for field in featured)
+    out.write_records("fields", featured, Field)
+    out.count(items_in=held + len(rejections), items_out=held, rejections=rejections)
+    out.facts.update(fields=len(featured), fields_with_features=sum(bool(field.features) for field in featured))
+    return featured
+
+
+def _boxes(fields: Iterable[Field], tiles_boxes: Mapping[str, Box]) -> list[ScaleBox]:
+    boxes = []
+    for field in fields:
+        for scale in SCALES:
+            tile_id = field.tile_id(scale)
+            if tile_id is not None:
+                if tile_id not in tiles_boxes:
+                    raise InputError(
+                        f"{field.field_id}: no box for its tile {tile_id}", remedy="pass the slide's tiles"
+                    )
+                boxes.append(ScaleBox(field.field_id, tile_id, scale, tiles_boxes[tile_id]))
+    return boxes
+
+
+def _sources(
+    config: FeaturesConfig,
+    terms: Terms,
+    *,
+    annotations: Path | None,
+    captions: Sequence[ExpertCaption],
+    mentions: Sequence[Mention],
+    linker: Linker | None,
+    graph: Graph | None,
+) -> list[FindingSource]:
+    sources: list[FindingSource] = []
+    for name in config.sources:
+        if name == "annotation" and annotations is not None:
+            sources.append(AnnotationSource(annotations, terms, config))
+        elif name == "caption" and captions:
+            if linker is None:
+                raise InputError("expert captions were given without a linker", remedy="pass the graph's linker")
+            sources.append(CaptionSource(captions, linker, terms, graph, config.min_caption_overlap))
+        elif name == "report" and mentions:
+            sources.append(ReportSource(mentions, terms, graph))
+    return sources
+
+
+def _settle(by_source: list[list[Finding]]) -> tuple[list[Finding], list[Rejection]]:
+    """Return the findings of one field that hold, by precedence of their source, and what stays ambiguous."""
+    kept: dict[str, list[Finding]] = {}
+    rejections = []
+    for findings in by_source:
+        by_attribute: dict[str, list[Finding]] = defaultdict(list)
+        for finding in findings:
+            by_attribute[finding.attribute].append(finding)
+        for attribute, rows in sorted(by_attribute.items()):
+            if attribute in kept:
+                continue
+            present = [row for row in rows if row.polarity == "present"]
+            if len({row.value for row in present}) > 1:
+                detail = f"{attribute}: {rows[0].source} names {' and '.join(sorted({row.value for row in present}))}"
+                rejections.append(Rejection(rows[0].field_id, "features", "ambiguous_feature", detail))
+            else:
+                kept[attribute] = rows
+    return [row for rows in kept.values() for row in rows], rejections
+
+
+def _derived(field: Field, findings: list[Finding], vocabulary: Vocabulary, organ: str | None) -> list[Finding]:
+    if organ is None or any(row.attribute == DIAGNOSIS and row.polarity == "present" for row in findings):
+        return []
+    derived = []
+    for row in findings:
+        value = vocabulary.diagnosis(organ, row.value) if row.attribute == "architecture" else None
+        if value is not None and row.polarity == "present":
+            name = local_name(value.concept_id)
+            derived.append(Finding(field.field_id, row.scale, DIAGNOSIS, name, value.concept_id, "present", row.source))
+    return derived
+
+
+def _features(field: Field, findings: list[Finding]) -> tuple[Feature, ...]:
+    rows = {
+        (SCALES.index(row.scale), row.attribute, row.value): Feature(
+            feature_id=content_id("feat", field.field_id, row.scale, row.attribute, row.value, row.polarity),
+            scale=row.scale,
+            attribute=row.attribute,
+            value=row.value,
+            concept_id=row.concept_id,
+            polarity=row.polarity,
+            source=row.source,
+        )
+        for row in findings
+    }
+    return tuple(rows[key] for key in sorted(rows))

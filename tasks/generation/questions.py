@@ -1,0 +1,135 @@
+"""Multiple-choice questions in five dimensions over the fields of all slides (Scale-VQA), counterbalanced.
+
+Reference: Scale-VQA's dimensions and its fixed and free templates. We deviate in how options are made: its rule "each
+wrong option differs from the right one by exactly one feature" puts the key in the centre of the options and leaks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from kg.graph import Graph
+from kg.vocabulary import Vocabulary
+from schemas.records import Field, Question, Rejection
+from schemas.records.generation import Dimension
+from tasks.generation.balance import Allocation, Block, lacks_scale
+from tasks.generation.composites import composite_questions
+from tasks.generation.config import GenerationConfig
+from tasks.generation.option_sets import OptionSet, option_sets
+from tasks.generation.question_plan import QuestionTemplate, scales_of, templates_for
+from tasks.generation.question_rows import question_row
+from tasks.generation.view import FieldView, Tools
+from tasks.store import ShardWriter
+
+
+def generate_questions(
+    fields: Sequence[Field],
+    split_of_patient: Mapping[str, str],
+    graph: Graph,
+    vocabulary: Vocabulary,
+    config: GenerationConfig,
+    out: ShardWriter,
+) -> None:
+    """Write the tables questions and rejections.
+
+    The unit counted is the field in a dimension: it is asked at least one counterbalanced question there, or rejected
+    as `no_features`, `missing_scale` or `unbalanced`. Composite questions come on top and are counted in the facts.
+
+    Raises:
+        ConfigError: an unknown template, or a dimension without one.
+    """
+    questions, rejections = write_questions(fields, split_of_patient, graph, vocabulary, config)
+    balanced = [row for row in questions if row.option_set_id is not None]
+    served = {(row.field_id, row.dimension) for row in balanced}
+    out.write_records("questions", questions, Question)
+    out.count(items_in=len(fields) * len(config.dimensions), items_out=len(served), rejections=rejections)
+    out.facts.update(
+        questions=len(questions),
+        counterbalanced=len(balanced),
+        option_sets=len({row.option_set_id for row in balanced}),
+        dimensions=dict(sorted(Counter(row.dimension for row in questions).items())),
+        templates=dict(sorted(Counter(row.template for row in questions).items())),
+        splits=dict(sorted(Counter(row.split for row in questions).items())),
+    )
+
+
+def write_questions(
+    fields: Sequence[Field],
+    split_of_patient: Mapping[str, str],
+    graph: Graph,
+    vocabulary: Vocabulary,
+    config: GenerationConfig,
+) -> tuple[list[Question], list[Rejection]]:
+    """Return the questions, in order of their id, and the fields that a dimension leaves out.
+
+    Determinism: depends on the fields as a set, the splits and the seed.
+    """
+    tools = Tools(graph, vocabulary, config)
+    views = [FieldView(field) for field in sorted(fields, key=lambda field: field.field_id)]
+    organs = {view.field.organ for view in views}
+    rows: list[Question] = []
+    fitting: dict[Dimension, set[str]] = {dimension: set() for dimension in config.dimensions}
+    templates = templates_for(config)
+    for dimension in config.dimensions:
+        recipes = [item for item in templates if item.dimension == dimension and item.build != "composite"]
+        sets = [option_sets(template, organs, tools) for template in recipes]
+        blocks = Allocation(views, split_of_patient, tools).blocks(sets)
+        rows += [row for block in blocks for row in _block_questions(block, tools)]
+        fitting[dimension] = _fitting([option_set for made in sets for option_set in made], views)
+    rejections = _left_out(views, rows, fitting, templates, vocabulary)
+    count = round(config.per_item_share * len(rows))
+    rows += composite_questions([t for t in templates if t.build == "composite"], views, split_of_patient, tools, count)
+    rows.sort(key=lambda row: row.question_id)
+    return rows, rejections
+
+
+def _block_questions(block: Block, tools: Tools) -> Iterable[Question]:
+    """Yield the questions of a block: one text, one order of options, and each option once the key."""
+    option_set = block.option_set
+    order = list(range(len(option_set.options)))
+    place = block.patient_id or block.split
+    tools.choice("order", option_set.set_id, place, str(block.number)).shuffle(order)
+    note = (("block", f"{option_set.set_id}/{block.number}"),)
+    for key, view in enumerate(block.fields):
+        yield question_row(option_set, view, key, order, block.split, note=note, set_id=option_set.set_id, tools=tools)
+
+
+def _fitting(sets: Sequence[OptionSet], views: Sequence[FieldView]) -> set[str]:
+    """Return the ids of fields that fit some option set, whether or not a block was found for them."""
+    wanted: dict[tuple[str, ...], set[tuple[str | None, ...]]] = {}
+    for option_set in sets:
+        wanted.setdefault(option_set.conditions, set()).update(option_set.wanted)
+    return {
+        view.field.field_id for view in views if any(view.values(names) in states for names, states in wanted.items())
+    }
+
+
+def _left_out(
+    views: Sequence[FieldView],
+    rows: Iterable[Question],
+    fitting: Mapping[Dimension, set[str]],
+    templates: Sequence[QuestionTemplate],
+    vocabulary: Vocabulary,
+) -> list[Rejection]:
+    served = {(row.dimension, row.field_id) for row in rows}
+    rejections = []
+    for dimension, fit in fitting.items():
+        needs = [
+            scales_of([name for axis in template.axes for name in axis.names(vocabulary)], vocabulary)
+            for template in templates
+            if template.dimension == dimension and template.build != "composite"
+        ]
+        for view in views:
+            field_id = view.field.field_id
+            if (dimension, field_id) in served:
+                continue
+            item = f"{field_id}/{dimension}"
+            if all(lacks_scale(scales, view) for scales in needs):
+                row = Rejection(item, "generation", "missing_scale", f"{dimension} needs a scale that the field lacks")
+            elif field_id in fit:
+                row = Rejection(item, "generation", "unbalanced", f"{dimension}: no partners with the other keys")
+            else:
+                row = Rejection(item, "generation", "no_features", f"{dimension}: what it asks about is not known here")
+            rejections.append(row)
+    return rejections

@@ -1,0 +1,108 @@
+"""What the generators share: a field seen by attribute, the tools they write with, and seeded choice."""
+
+from __future__ import annotations
+
+import functools
+import random
+from dataclasses import dataclass
+from functools import cached_property
+
+from kg.graph import Graph
+from kg.paths import Path, find_paths
+from kg.vocabulary import Vocabulary
+from schemas.ids import canonical_json
+from schemas.records import Feature, Field, Provenance
+from schemas.records.generation import CaptionLevel
+from tasks.generation.config import GenerationConfig
+from tasks.generation.facts import Facts
+from tasks.generation.phrases import Phrases, Values
+from tasks.settings import code_version
+
+GENERATOR = "rules"
+_PATHS = 8  # looked at per finding and diagnosis: some pass through what the field excludes
+_WEAK_SOURCES = frozenset({"report", "endpoint"})  # speak of the case, or may be wrong: no truth of a place
+
+
+class FieldView:
+    """A field with its present features by attribute, in the order of the scales."""
+
+    __slots__ = ("field", "present")
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.present = {
+            feature.attribute: feature
+            for feature in field.features
+            if feature.polarity == "present" and field.tile_id(feature.scale) is not None
+        }
+
+    def value(self, attribute: str) -> str | None:
+        """Return the value that holds (`organ`: the organ), None where nothing is known."""
+        if attribute == "organ":
+            return self.field.organ
+        feature = self.present.get(attribute)
+        return feature.value if feature else None
+
+    def values(self, attributes: tuple[str, ...]) -> tuple[str | None, ...]:
+        """Return the values that hold of several attributes."""
+        return tuple(self.value(attribute) for attribute in attributes)
+
+
+def trusted(features: tuple[Feature, ...]) -> bool:
+    """Return whether all features are known of the place itself, not inferred from a report."""
+    return all(feature.source not in _WEAK_SOURCES for feature in features)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Graph, vocabulary, phrases and configuration of one run of the rules generator."""
+
+    graph: Graph
+    vocabulary: Vocabulary
+    config: GenerationConfig
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Look-ups in the graph."""
+        return Facts(self.graph)
+
+    @cached_property
+    def phrases(self) -> Phrases:
+        """How concepts are said."""
+        return Phrases(self.vocabulary)
+
+    @cached_property
+    def values(self) -> Values:
+        """Values of attributes."""
+        return Values(self.vocabulary)
+
+    def level(self, attribute: str) -> CaptionLevel:
+        """Return the caption level of an attribute."""
+        return self.phrases.level(attribute)
+
+    @cached_property
+    def _paths(self) -> dict[tuple[str, str], list[Path]]:
+        return {}
+
+    def paths(self, finding: str, diagnosis: str) -> list[Path]:
+        """Return the graph paths from a finding to a diagnosis, the best first, remembered."""
+        key = (finding, diagnosis)
+        if key not in self._paths:
+            hops = self.config.max_hops
+            self._paths[key] = find_paths(self.graph, finding, diagnosis, max_hops=hops, limit=_PATHS)
+        return self._paths[key]
+
+    def choice(self, *names: str) -> random.Random:
+        """Return a seeded generator of random numbers for one purpose, equal in every run and order of work."""
+        return random.Random("/".join((str(self.config.seed), *names)))
+
+
+@functools.lru_cache(maxsize=4096)
+def provenance(prompt_sha256: str | None, parameters: tuple[tuple[str, str | int | float], ...]) -> Provenance:
+    """Return the provenance of rows that the rules wrote."""
+    return Provenance(
+        generator=GENERATOR,
+        prompt_sha256=prompt_sha256,
+        parameters=canonical_json(dict(parameters)),
+        code_version=code_version("tasks/generation"),
+    )
