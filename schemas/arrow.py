@@ -75,7 +75,12 @@ def to_table(records: Iterable[Record], record: type[Record]) -> pa.Table:
     """Return records as an Arrow table of their class's schema; row order is kept."""
     schema = schema_of(record)
     rows = list(records)
-    arrays = [pa.array([_plain(getattr(row, column.name)) for row in rows], type=column.type) for column in schema]
+    arrays = []
+    for column in schema:
+        values = [getattr(row, column.name) for row in rows]
+        if pa.types.is_nested(column.type):  # scalars stay as they are: looking into each doubles the time
+            values = [_plain(value) for value in values]
+        arrays.append(pa.array(values, type=column.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

@@ -38,8 +38,9 @@ def attach_features(
     """Return the fields of one slide with what can be seen in them at each scale.
 
     Per attribute the first source of `config.sources` that speaks of it decides. A source that names two values of one
-    attribute leaves it open (`ambiguous_feature`). The diagnosis is the annotated one, else what the vocabulary gives
-    for the organ and the field's architecture.
+    attribute leaves it open (`ambiguous_feature`). Reports speak of the case, not of a place: their findings are
+    attached (to every field) only where no source before them knows anything of the slide. The diagnosis is the
+    annotated one, else what the vocabulary gives for the organ and the field's architecture.
 
     Args:
         fields: fields of the slide.
@@ -70,6 +71,8 @@ def attach_features(
     ):
         findings, rejected = source.read(boxes)
         rejections += rejected
+        if found and isinstance(source, ReportSource):
+            continue  # a report speaks of the case; where places are known it must not fill in what they leave out
         by_field: dict[str, list[Finding]] = defaultdict(list)
         for finding in findings:
             by_field[finding.field_id].append(finding)
