@@ -1,0 +1,182 @@
+"""Rewards for reinforcement learning, usable in TRL (`reward_funcs`) and verl (`compute_score`).
+
+A question is worth 0.8 for the right option and 0.2 for the form. A reasoning sample is worth its form, its meaning (a
+judge, optional) and alpha times the concepts that it states with the right status.
+
+References:
+    PathoReasoner's rewards: format, semantic and entity. There, entities are found as substrings and a negated entity
+    counts as stated; here the project's linker decides, and a flipped negation costs.
+    Dice, Ecology 26, 1945: 2 |A and B| / (|A| + |B|).
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kg.link import Lexicon, Linker
+from schemas.errors import InputError
+from training.release import Release
+from training.trajectory import answer_in, parse
+
+ACCURACY_WEIGHT, FORMAT_WEIGHT = 0.8, 0.2
+ENTITY_ALPHA = 0.5
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+Judge = Callable[[str, str], float]
+"""From (completion, reference) to a score between 0 and 1."""
+Completion = str | Sequence[dict[str, Any]]
+"""Text, or a conversation whose last message is the model's."""
+
+
+def format_reward(completion: str) -> float:
+    """Return 1 where a completion has the form of a trajectory, else 0."""
+    return float(parse(completion) is not None)
+
+
+def accuracy_reward(completion: str, options: Sequence[str], answer_index: int) -> float:
+    """Return 1 where the completion's answer names the right option, by letter or by its words, else 0."""
+    answer = answer_in(completion)
+    return float(answer is not None and chosen_option(answer, options) == answer_index)
+
+
+def chosen_option(answer: str, options: Sequence[str]) -> int | None:
+    """Return the option that an answer names: `B`, `(b)`, `B. words`, or the words alone; None where it is unclear."""
+    said = _normal(answer)
+    by_words = [place for place, option in enumerate(options) if _normal(option) == said]
+    if len(by_words) == 1:
+        return by_words[0]
+    lettered = re.fullmatch(r"\(?([A-Za-z])\)?(?:\s*[.:)]\s*(.*)|)", answer.strip(), flags=re.DOTALL)
+    if lettered is None:
+        return None
+    place = LETTERS.index(lettered[1].upper())
+    agrees = not lettered[2] or (place < len(options) and _normal(lettered[2]) == _normal(options[place]))
+    return place if place < len(options) and agrees else None
+
+
+def _normal(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def dice(first: frozenset[tuple[str, str]], second: frozenset[tuple[str, str]]) -> float:
+    """Return the Dice coefficient of two sets; 1 where both are empty."""
+    if not first and not second:
+        return 1.0
+    return 2 * len(first & second) / (len(first) + len(second))
+
+
+class EntityReward:
+    """How far a text states the same concepts with the same status as its reference.
+
+    Args:
+        linker: the project's linker over the lexicon that travels in the release.
+    """
+
+    def __init__(self, linker: Linker) -> None:
+        self._linker = linker
+
+    @classmethod
+    def of_release(cls, release: Release) -> EntityReward:
+        """Return the reward with the release's own lexicon.
+
+        Raises:
+            InputError: the release carries none.
+        """
+        import pyarrow.parquet as pq
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "lexicon.parquet"
+            pq.write_table(release.lexicon(), path)
+            return cls(Linker(Lexicon.load(path)))
+
+    def pairs(self, text: str) -> frozenset[tuple[str, str]]:
+        """Return the (concept, status) pairs that a text states."""
+        return frozenset((link.concept_id, link.status) for link in self._linker.link(text))
+
+    def __call__(self, completion: str, reference: str) -> float:
+        """Return the Dice coefficient over (concept, status) pairs, 0 to 1; two texts without concepts give 1."""
+        return dice(self.pairs(without_tags(completion)), self.pairs(without_tags(reference)))
+
+
+def without_tags(text: str) -> str:
+    """Return a trajectory as plain sentences: each tag and each line ends one."""
+    parts = (part.strip() for part in re.split(r"</?\w+>|\n", text))
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
+
+
+def reasoning_score(
+    completion: str, reference: str, entity: EntityReward, *, judge: Judge | None = None, alpha: float = ENTITY_ALPHA
+) -> float:
+    """Return format + semantic + alpha x entity, divided by the sum of the weights in use, so that 1 is the best."""
+    parts = [(1.0, format_reward(completion)), (alpha, entity(completion, reference))]
+    if judge is not None:
+        parts.append((1.0, min(1.0, max(0.0, judge(completion, reference)))))
+    return sum(weight * value for weight, value in parts) / sum(weight for weight, _ in parts)
+
+
+def question_score(completion: str, options: Sequence[str], answer_index: int) -> float:
+    """Return 0.8 x accuracy + 0.2 x format."""
+    accuracy = accuracy_reward(completion, options, answer_index)
+    return ACCURACY_WEIGHT * accuracy + FORMAT_WEIGHT * format_reward(completion)
+
+
+def question_reward(
+    completions: Sequence[Completion], options: Sequence[Sequence[str]], answer_index: Sequence[int], **_: Any
+) -> list[float]:
+    """Return the scores of completions to questions; a TRL reward function over the columns of the questions."""
+    rows = zip(completions, options, answer_index, strict=True)
+    return [question_score(_text(completion), choices, answer) for completion, choices, answer in rows]
+
+
+def reasoning_reward(
+    entity: EntityReward, *, judge: Judge | None = None, alpha: float = ENTITY_ALPHA
+) -> Callable[..., list[float]]:
+    """Return a TRL reward function over the column `reference`."""
+
+    def reward(completions: Sequence[Completion], reference: Sequence[str], **_: Any) -> list[float]:
+        rows = zip(completions, reference, strict=True)
+        return [reasoning_score(_text(row), gold, entity, judge=judge, alpha=alpha) for row, gold in rows]
+
+    reward.__name__ = "reasoning_reward"
+    return reward
+
+
+def compute_score(
+    data_source: str, solution_str: str, ground_truth: Any, extra_info: dict[str, Any] | None = None
+) -> float:
+    """Return the score of one completion; the signature is that of verl's custom reward function.
+
+    Args:
+        data_source: `questions` or `reasoning`.
+        solution_str: the completion.
+        ground_truth: index of the right option, or the reference trajectory.
+        extra_info: `options` for questions; for reasoning `release`, the address of the release with the lexicon.
+
+    Raises:
+        InputError: another data source, or what it needs is missing.
+    """
+    extra = extra_info or {}
+    if data_source == "questions" and "options" in extra:
+        return question_score(solution_str, extra["options"], int(ground_truth))
+    if data_source == "reasoning" and "release" in extra:
+        return reasoning_score(solution_str, str(ground_truth), _entity_reward(str(extra["release"])))
+    raise InputError(
+        f"no reward for data source {data_source!r} with {sorted(extra)}",
+        remedy="use `questions` with `options`, or `reasoning` with `release`, in extra_info",
+    )
+
+
+_ENTITY_REWARDS: dict[str, EntityReward] = {}
+
+
+def _entity_reward(address: str) -> EntityReward:
+    if address not in _ENTITY_REWARDS:
+        _ENTITY_REWARDS[address] = EntityReward.of_release(Release(address))
+    return _ENTITY_REWARDS[address]
+
+
+def _text(completion: Completion) -> str:
+    return completion if isinstance(completion, str) else str(completion[-1]["content"])
