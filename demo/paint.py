@@ -1,0 +1,265 @@
+"""From a scene to pixels: any rows of a slide, painted in dyes and then turned into colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from demo.cells import Stamp
+from demo.layout import CELL_PX
+from demo.placement import GRAIN, PATCH
+from demo.scene import Fill, Plane, Scene, encode
+from demo.stain import colour_table
+from demo.textures import Texture, stock
+
+COLUMN_PX = 512
+BLOCK_PX = 1024
+HALO_PX = 32
+BLUR_PX = 7.0
+FOLD_SHIFT_PX = 37
+FULL = 128  # weight of a layer that hides what is under it
+_PHASES = np.arange(1, 2 * CELL_PX, 2, dtype=np.int16)[None, :, None]  # sixteenths of the way to the next coarse row
+
+Dyes = NDArray[np.uint8]
+Canvas = NDArray[np.uint16]  # haematoxylin * 256 + eosin
+Weights = NDArray[np.int16]
+
+
+class Painter:
+    """Paints rows of one scene; the same rows come out the same whatever was painted before."""
+
+    def __init__(self, scene: Scene) -> None:
+        """Prepare the scene's planes, stamps and colours."""
+        self._scene = scene
+        self._tissue = _padded(encode(scene.layout.depth_um))
+        self._outside = 255 - self._tissue
+        self._epithelium, self._lumen = _padded(scene.epithelium), _padded(scene.lumen)
+        self._marks = {
+            name: _padded(plane)
+            for name in ("fold", "blur", "pen")
+            if (plane := getattr(scene.artefacts, name)) is not None
+        }
+        self._sizes = np.array([stamp.shape[:0:-1] for stamp in scene.placed.stamps]).reshape(-1, 2)
+        self._reach = int(self._sizes.max(initial=0))
+        self._stamps = {planes: scene.placed.sorted_by_row(planes) for planes in (PATCH, GRAIN)}
+        self._canvas = np.zeros((BLOCK_PX, scene.size_px0[0]), np.uint16)
+        self._rgbx = np.zeros((BLOCK_PX, scene.size_px0[0], 4), np.uint8)
+        self._ready = [_word(stamp) if len(stamp) == GRAIN else stamp for stamp in scene.placed.stamps]
+        self._colours = colour_table(scene.stain)
+        self._shares = {number: _padded(share) for number, share in _shares(scene).items()}
+
+    def is_glass(self, left: int, top: int, width: int, height: int) -> bool:
+        """Return whether a window of level-0 pixels shows nothing but empty glass."""
+        window = _coarse(left, top, width, height)
+        pen = self._marks.get("pen")
+        return not self._tissue[window].any() and (pen is None or not pen[window].any())
+
+    def rows(self, top: int, height: int) -> NDArray[np.uint8]:
+        """Return rows of the slide in colour: (height, W, 4), the fourth byte is 255.
+
+        Args:
+            top: First row, a multiple of 8 level-0 pixels.
+            height: Number of rows, a multiple of 8 and at most `BLOCK_PX` less twice `HALO_PX`.
+
+        Returns:
+            A view of the painter's own memory, good until the next call.
+        """
+        if not self._marked("blur", top, height):
+            return self._coloured(top, height)
+        first = max(0, top - HALO_PX)
+        last = min(self._scene.size_px0[1], top + height + HALO_PX)
+        wide = self._coloured(first, last - first)
+        self._defocus(wide, first)
+        return wide[top - first :][:height]
+
+    def glass(self, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield a few windows of empty glass in colour, (height, width, 4)."""
+        texture = stock().textures["glass"]
+        for offset in (0, 271, 542, 813):
+            yield self._colour(_word(texture[:, offset : offset + height, offset // 2 : offset // 2 + width]))
+
+    def _marked(self, mark: str, top: int, height: int) -> bool:
+        plane = self._marks.get(mark)
+        return plane is not None and bool(plane[_coarse(0, top, self._scene.size_px0[0], height)].any())
+
+    def _coloured(self, top: int, height: int) -> NDArray[np.uint8]:
+        width = self._scene.size_px0[0]
+        canvas, rgbx = self._canvas[:height], self._rgbx[:height]
+        blocks = [(left, min(BLOCK_PX, width - left)) for left in range(0, width, BLOCK_PX)]
+        for left, block in blocks:
+            self._lay_block(canvas[:, left : left + block], left, top)
+        self._set_stamps(canvas, top)
+        if self._marked("fold", top, height):
+            _double(canvas, _enlarge(self._marks["fold"], 0, top, width, height) >> 4)
+        for left, block in blocks:
+            part = np.s_[:, left : left + block]
+            rgbx[part] = self._colour(canvas[part])
+        if self._marked("pen", top, height):
+            _ink(rgbx, _enlarge(self._marks["pen"], 0, top, width, height) >> 4, self._scene.artefacts.ink)
+        return rgbx
+
+    def _set_stamps(self, canvas: Canvas, top: int) -> None:
+        """Set down the stamps that reach these rows: patches, then grains; column by column, to stay in the cache."""
+        for planes, put in ((PATCH, _put_patch), (GRAIN, _put_grain)):
+            which, corners = self._stamps[planes]
+            first, last = np.searchsorted(corners[:, 1], (top - self._reach, top + canvas.shape[0]))
+            which, corners = which[first:last], corners[first:last] - (0, top)
+            order = np.argsort(corners[:, 0] // COLUMN_PX, kind="stable")
+            which, corners = which[order], corners[order]
+            ends = corners + self._sizes[which]
+            whole = ((corners >= 0) & (ends <= (canvas.shape[1], canvas.shape[0]))).all(axis=1)
+            places = np.concatenate([corners, ends], axis=1).tolist()
+            for index, fits, (left, up, right, down) in zip(which.tolist(), whole.tolist(), places, strict=True):
+                stamp = self._ready[index]
+                if not fits:
+                    stamp = stamp[
+                        ..., max(0, -up) : max(0, canvas.shape[0] - up), max(0, -left) : max(0, canvas.shape[1] - left)
+                    ]
+                put(canvas[max(0, up) : max(0, down), max(0, left) : max(0, right)], stamp)
+
+    def _colour(self, canvas: Canvas) -> NDArray[np.uint8]:
+        return self._colours[canvas].view(np.uint8).reshape(*canvas.shape, 4)
+
+    def _lay_block(self, canvas: Canvas, left: int, top: int) -> None:
+        """Lay the textures of every region that a block meets, with its lumina, and the glass around the tissue."""
+        height, width = canvas.shape
+        box = (left, top, width, height)
+        glass = _texture(Fill("glass", "glass", (0, 0)), "glass", *box)
+        if self.is_glass(*box):
+            canvas[:] = _word(glass)
+            return
+        out = glass.copy()
+        numbers = [number for number, share in self._shares.items() if share[_coarse(*box)].any()]
+        for place, number in enumerate(numbers):
+            fill = self._scene.fills[number]
+            layer = _texture(fill, fill.base, *box)
+            if fill.overlay != fill.base:
+                layer = layer.copy()
+                _lay(layer, _texture(fill, fill.overlay, *box), self._epithelium, box)
+            if place == 0:
+                out[:] = layer
+            else:
+                _mix(out, layer, _enlarge(self._shares[number], *box) >> 5)
+        _lay(out, glass, self._lumen, box)
+        _lay(out, glass, self._outside, box)
+        canvas[:] = _word(out)
+
+    def _defocus(self, rgbx: NDArray[np.uint8], top: int) -> None:
+        """Blend rows with their blurred image where the patch lies."""
+        height, width, _ = rgbx.shape
+        mask = (_enlarge(self._marks["blur"], 0, top, width, height) >> 4).astype(np.uint8)
+        columns = np.flatnonzero(mask.any(axis=0))
+        window = np.s_[:, max(0, columns[0] - HALO_PX) : columns[-1] + HALO_PX]
+        sharp = Image.fromarray(np.ascontiguousarray(rgbx[window]))
+        soft = sharp.filter(ImageFilter.GaussianBlur(BLUR_PX))
+        rgbx[window] = np.asarray(Image.composite(soft, sharp, Image.fromarray(np.ascontiguousarray(mask[window]))))
+
+
+def _shares(scene: Scene) -> dict[int, Plane]:
+    """Return, for every region, how much of each coarse cell it takes: 255 inside, fading over a few cells."""
+    shares = {}
+    for number in scene.fills:
+        own = Image.fromarray(np.where(scene.layout.territory == number, np.uint8(255), np.uint8(0)))
+        shares[number] = np.asarray(own.filter(ImageFilter.BoxBlur(2)))
+    return shares
+
+
+def _padded(plane: Plane) -> Plane:
+    return np.pad(plane, 1, mode="edge")
+
+
+def _coarse(left: int, top: int, width: int, height: int) -> tuple[slice, slice]:
+    """Return the cells of a padded coarse plane under a window, with the neighbours that interpolation reads."""
+    rows = slice(top // CELL_PX, (top + height - 1) // CELL_PX + 3)
+    return rows, slice(left // CELL_PX, (left + width - 1) // CELL_PX + 3)
+
+
+def _enlarge(plane: Plane, left: int, top: int, width: int, height: int) -> Weights:
+    """Return a window of level-0 pixels of a padded coarse plane, interpolated linearly, times sixteen.
+
+    The window's edges are multiples of 8. Rows are enlarged here, along contiguous memory: four times as fast as by
+    Pillow.
+    """
+    part = Image.fromarray(np.ascontiguousarray(plane[_coarse(left, top, width, height)]))
+    box = (1.0, 0.0, 1.0 + width / CELL_PX, float(part.height))
+    rows = np.asarray(part.resize((width, part.height), Image.Resampling.BILINEAR, box=box)).astype(np.int16)
+    step = rows[1:] - rows[:-1]
+    rows <<= 4
+    out = step[:, None, :] * _PHASES
+    out += rows[:-1, None, :]
+    half = CELL_PX // 2
+    return out.reshape(-1, width)[half : half + height]
+
+
+def _texture(fill: Fill, name: str, left: int, top: int, width: int, height: int) -> Dyes:
+    texture: Texture = stock().textures[name]
+    side = texture.shape[1] // 2
+    x, y = (left + fill.offset[0]) % side, (top + fill.offset[1]) % side
+    return texture[:, y : y + height, x : x + width]
+
+
+def _lay(out: Dyes, layer: Dyes, plane: Plane, box: tuple[int, int, int, int]) -> None:
+    """Lay `layer` where a coded level set is inside its edge; the edge fades over 8 steps, about 1.6 pixels."""
+    part = plane[_coarse(*box)]
+    if part.min() == 255:
+        out[:] = layer
+    elif part.any():
+        weights = _enlarge(plane, *box)
+        weights -= 128 * 16 - FULL // 2
+        _mix(out, layer, np.clip(weights, 0, FULL, out=weights))
+
+
+def _mix(out: Dyes, layer: Dyes, weights: Weights) -> None:
+    """Lay `layer` over `out` with weights of 0 to 128."""
+    for plane, over in zip(out, layer, strict=True):
+        change = over.astype(np.int16)
+        change -= plane
+        change *= weights
+        change >>= 7
+        change += plane
+        plane[:] = change
+
+
+def _word(dyes: Dyes) -> Canvas:
+    """Return both dyes of each pixel in one word, so that the larger word is the one with more haematoxylin."""
+    words = dyes[0].astype(np.uint16)
+    words <<= 8
+    words |= dyes[1]
+    return np.asarray(words)
+
+
+def _put_grain(target: Canvas, stamp: Canvas) -> None:
+    np.maximum(target, stamp, out=target)
+
+
+def _put_patch(target: Canvas, stamp: Stamp) -> None:
+    under = np.stack([target >> 8, target & 255]).astype(np.uint8)
+    _mix(under, stamp[:2], (stamp[2] >> 1).astype(np.int16))
+    target[:] = _word(under)
+
+
+def _double(canvas: Canvas, weights: Weights) -> None:
+    """Lay the tissue over itself, shifted, where it is folded."""
+    columns = np.flatnonzero(weights.any(axis=0))
+    window = np.s_[:, columns[0] : columns[-1] + 1]
+    folded = []
+    for plane in (canvas[window] >> 8, canvas[window] & 255):
+        over = np.roll(plane, FOLD_SHIFT_PX, axis=1)
+        over *= weights[window].astype(np.uint16)
+        over >>= 8
+        over += plane
+        folded.append(np.minimum(over, 255).astype(np.uint8))
+    canvas[window] = _word(np.stack(folded))
+
+
+def _ink(rgbx: NDArray[np.uint8], weights: Weights, ink: tuple[float, float, float]) -> None:
+    """Filter the light through a layer of ink."""
+    rows, columns = np.flatnonzero(weights.any(axis=1)), np.flatnonzero(weights.any(axis=0))
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    strength = weights[window].astype(np.float32) / 255
+    for channel, through in enumerate(ink):
+        light = rgbx[window][..., channel]
+        light[:] = light * (1 - strength * np.float32(1 - through))
