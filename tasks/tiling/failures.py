@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from schemas.errors import SlideError
 from schemas.rejection import Reason
 
@@ -17,6 +19,11 @@ class RefusedSlideError(SlideError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive a process boundary with the reason attached."""
         return (_rebuild, (self.problem, self.reason, self.remedy))
+
+
+def without_folder(error: object, location: str) -> str:
+    """Return an error's text with a slide's folder taken out, since messages end up in datasets."""
+    return str(error).replace(f"{Path(location).parent}/", "")
 
 
 def _rebuild(problem: str, reason: Reason, remedy: str) -> RefusedSlideError:

@@ -17,9 +17,12 @@ from tasks.tiling.scales import ScalePlan
 
 Colour = tuple[int, int, int]
 
-_LONG_SIDE_PX = 1400
+_LONG_SIDE_PX = 1200
+_MANY_FIELDS = 300  # above it, frames of coarser tiles would hide the slide
 _PANEL_PX = 300
+_PANEL_HEIGHT_PX = 640
 _INK: Colour = (38, 42, 51)
+_GREY: Colour = (110, 115, 125)
 _FIELD: Colour = (0, 158, 115)
 _TISSUE: Colour = (40, 90, 200)
 # Okabe and Ito, "Color Universal Design", 2008: told apart by the colour-blind too.
@@ -61,15 +64,17 @@ def draw_overlay(
     draw = ImageDraw.Draw(canvas, "RGBA")
     scale_x = size[0] / (width * overview.step_px0[0])
     scale_y = size[1] / (height * overview.step_px0[1])
-    for field in fields:
-        for rank, plan in enumerate(scales):
+    for rank, plan in reversed(list(enumerate(scales[: 1 if len(fields) > _MANY_FIELDS else 2]))):
+        ink, line = ((*_FIELD, 255), 3) if rank == 0 else ((*_FIELD, 120), 1)
+        for field in fields:
             box = _around((field.centre_x_px0, field.centre_y_px0), plan.extent_px0, scale_x, scale_y)
-            draw.rectangle(box, outline=(*_FIELD, 255 if rank == 0 else 90), width=3 if rank == 0 else 1)
+            draw.rectangle(box, outline=ink, width=line if box[2] - box[0] > 12 else 1)
+    reach = max(1.5, min(5.0, scales[0].extent_px0[0] * scale_x / 4)) if scales else 5.0
     for centre in dropped:
         colour = _REASONS.get(centre.reason, (_INK, ""))[0]
-        _cross(draw, centre.centre_px0[0] * scale_x, centre.centre_px0[1] * scale_y, colour)
+        _cross(draw, centre.centre_px0[0] * scale_x, centre.centre_px0[1] * scale_y, colour, reach)
     whole = _with_panel(canvas, slide, overview, fields=fields, dropped=dropped, scales=scales, scale_x=scale_x)
-    whole.save(path)
+    whole.save(path, compress_level=1)  # level 6 takes twice the time and saves nothing on tissue
 
 
 def _slide_image(overview: Overview, size: tuple[int, int]) -> Image.Image:
@@ -99,8 +104,8 @@ def _around(
     )
 
 
-def _cross(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour) -> None:
-    for reach, width, ink in ((6, 5, (255, 255, 255)), (5, 3, colour)):
+def _cross(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour, size: float = 5.0) -> None:
+    for reach, width, ink in ((size + 1, 5, (255, 255, 255)), (size, 3, colour)) if size > 3 else ((size, 1, colour),):
         draw.line((x - reach, y - reach, x + reach, y + reach), fill=ink, width=width)
         draw.line((x - reach, y + reach, x + reach, y - reach), fill=ink, width=width)
 
@@ -115,7 +120,7 @@ def _with_panel(
     scales: Sequence[ScalePlan],
     scale_x: float,
 ) -> Image.Image:
-    whole = Image.new("RGB", (canvas.width + _PANEL_PX, max(canvas.height, 460)), (255, 255, 255))
+    whole = Image.new("RGB", (canvas.width + _PANEL_PX, max(canvas.height, _PANEL_HEIGHT_PX)), (255, 255, 255))
     whole.paste(canvas, (0, 0))
     draw = ImageDraw.Draw(whole)
     x, y = canvas.width + 20, 18
@@ -130,22 +135,45 @@ def _with_panel(
     y += 112
     draw.line((x, y + 9, x + 22, y + 9), fill=_TISSUE, width=3)
     draw.text((x + 32, y), "edge of tissue", fill=_INK, font=_font(14))
-    y += 28
+    y = _field_legend(draw, x, y + 28, slide, fields, scales)
+    _reason_legend(draw, x, y, dropped)
+    _scale_bar(draw, slide, scale_x, canvas.height)
+    return whole
+
+
+def _field_legend(
+    draw: ImageDraw.ImageDraw, x: int, y: int, slide: Slide, fields: Sequence[Field], scales: Sequence[ScalePlan]
+) -> int:
+    """Draw one field's tiles to scale, the coarsest as wide as the panel allows; return where the next line goes."""
     draw.rectangle((x + 4, y + 2, x + 18, y + 16), outline=_FIELD, width=3)
-    draw.text((x + 32, y), f"{len(fields)} fields", fill=_INK, font=_font(14))
-    for plan in reversed(scales):
-        y += 20
-        draw.text((x + 32, y), f"{plan.scale}: {plan.mpp:.3g} um/px", fill=(110, 115, 125), font=_font(13))
+    draw.text((x + 32, y), f"{len(fields)} fields" if len(fields) != 1 else "1 field", fill=_INK, font=_font(14))
+    if not scales:
+        return y + 34
     y += 34
+    for plan in reversed(scales):
+        extent_um = plan.extent_px0[0] * slide.mpp_x
+        words = f"{plan.scale}: {plan.mpp:.3g} um/px, {extent_um:,.0f} um wide"
+        draw.text((x, y), words, fill=_INK, font=_font(13))
+        y += 20
+    side, widest = 110, scales[-1].extent_px0[0]
+    for rank, plan in enumerate(scales):
+        half = max(2.0, side / 2 * plan.extent_px0[0] / widest)
+        box = (x + side / 2 - half, y + 8 + side / 2 - half, x + side / 2 + half, y + 8 + side / 2 + half)
+        draw.rectangle(box, outline=_FIELD, width=3 if rank == 0 and half > 4 else 1)
+    draw.text((x + side + 12, y + side / 2 - 8), "one field, tiles", fill=_GREY, font=_font(13))
+    draw.text((x + side + 12, y + side / 2 + 10), "in proportion", fill=_GREY, font=_font(13))
+    return y + side + 28
+
+
+def _reason_legend(draw: ImageDraw.ImageDraw, x: int, y: int, dropped: Sequence[DroppedField]) -> None:
     counts = Counter(centre.reason for centre in dropped)
-    draw.text((x, y), f"{len(dropped)} centres dropped" if dropped else "no centre dropped", fill=_INK, font=_font(15))
+    title = f"{len(dropped):,} centres dropped" if dropped else "no centre dropped"
+    draw.text((x, y), title, fill=_INK, font=_font(15))
     for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         y += 24
         colour, words = _REASONS.get(reason, (_INK, reason))
         _cross(draw, x + 10, y + 9, colour)
-        draw.text((x + 32, y), f"{count}  {words}", fill=_INK, font=_font(14))
-    _scale_bar(draw, slide, scale_x, canvas.height)
-    return whole
+        draw.text((x + 32, y), f"{count:,}  {words}", fill=_INK, font=_font(14))
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, slide: Slide, scale_x: float, height: int) -> None:

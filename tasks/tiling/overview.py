@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ from tasks.tiling.resample import white
 from tasks.tiling.tissue import find_folds, find_pen, find_tissue
 
 _STRIP_PX = 1024  # source pixels per side that are averaged in one go
-_DAMAGE_PX = 4  # overview pixels per side below which a damaged part is not looked at more closely
+_CACHE_BYTES = 32 << 20
+_DAMAGE_PX = 4  # overview pixels per side below which no damaged part is looked at more closely, nor below a block
 
 Mask = NDArray[np.bool_]
 
@@ -68,24 +70,26 @@ class Overview:
     damaged: ShareMap
 
 
-def read_overview(reader: SlideReader, mpp: tuple[float, float], mask_mpp: float, cache: PixelCache) -> Overview:
+def read_overview(reader: SlideReader, mpp: tuple[float, float], mask_mpp: float) -> Overview:
     """Read the slide at about `mask_mpp` and find tissue, pen ink and folds.
 
     Args:
         reader: the open slide.
         mpp: micrometres per level-0 pixel (x, y).
         mask_mpp: wanted micrometres per overview pixel; the true one is a whole number of level pixels below it.
-        cache: where decoded pixels are kept.
 
     Raises:
         RefusedSlideError: not one part of the slide can be read.
     """
     level, factor = _source(reader, mpp, mask_mpp)
     place = reader.geometry.levels[level]
+    cache = PixelCache(_CACHE_BYTES)
     plane: Plane = LevelPlane(reader, level, cache)
     if factor != (1, 1):
         plane = ReducedPlane(plane, factor, 0, cache)
-    pixels, damaged = _assemble(plane, max(_DAMAGE_PX, _STRIP_PX // max(factor)), reader)
+    sides = _strip(factor[0], place.block_width), _strip(factor[1], place.block_height)
+    smallest = max(_DAMAGE_PX, place.block_width // factor[0], place.block_height // factor[1])
+    pixels, damaged = _assemble(plane, sides, smallest, reader)
     if damaged.all():
         raise RefusedSlideError("opens, but none of its pixels can be read", reason="unreadable")
     step = (factor[0] * place.downsample_x, factor[1] * place.downsample_y)
@@ -108,7 +112,14 @@ def _source(reader: SlideReader, mpp: tuple[float, float], mask_mpp: float) -> t
     return best, (min(factor_x, level.width), min(factor_y, level.height))
 
 
-def _assemble(plane: Plane, side: int, reader: SlideReader) -> tuple[Pixels, Mask]:
+def _strip(factor: int, block: int) -> int:
+    """Return a number of overview pixels that covers whole blocks, so that none is decoded for two strips."""
+    whole = math.lcm(factor, block) // factor
+    side = max(_DAMAGE_PX, _STRIP_PX // factor)
+    return side // whole * whole if whole <= side else side
+
+
+def _assemble(plane: Plane, sides: tuple[int, int], smallest: int, reader: SlideReader) -> tuple[Pixels, Mask]:
     pixels = white(plane.width, plane.height)
     damaged = np.zeros((plane.height, plane.width), dtype=np.bool_)
 
@@ -117,7 +128,7 @@ def _assemble(plane: Plane, side: int, reader: SlideReader) -> tuple[Pixels, Mas
             pixels[y : y + height, x : x + width] = plane.window(x, y, width, height)
         except SlideReadError:
             reader.reopen()
-            if max(width, height) <= _DAMAGE_PX:
+            if max(width, height) <= smallest:
                 damaged[y : y + height, x : x + width] = True
                 return
             half_width, half_height = (width + 1) // 2, (height + 1) // 2
@@ -126,7 +137,7 @@ def _assemble(plane: Plane, side: int, reader: SlideReader) -> tuple[Pixels, Mas
                     if part_width and part_height:
                         fill(part_x, part_y, part_width, part_height)
 
-    for y in range(0, plane.height, side):
-        for x in range(0, plane.width, side):
-            fill(x, y, min(side, plane.width - x), min(side, plane.height - y))
+    for y in range(0, plane.height, sides[1]):
+        for x in range(0, plane.width, sides[0]):
+            fill(x, y, min(sides[0], plane.width - x), min(sides[1], plane.height - y))
     return pixels, damaged

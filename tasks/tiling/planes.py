@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+
+from schemas.errors import SlideReadError
 from tasks.tiling.readers.protocol import Pixels, SlideReader
 from tasks.tiling.resample import area_average, source_span, white
 
@@ -77,10 +81,11 @@ class _Mosaic:
             return white(width, height)
         columns = range(left // self.piece_width, (right - 1) // self.piece_width + 1)
         rows = range(top // self.piece_height, (bottom - 1) // self.piece_height + 1)
-        if len(columns) == len(rows) == 1 and (left, top, right - left, bottom - top) == (x, y, width, height):
+        whole = (left, top, right - left, bottom - top) == (x, y, width, height)
+        if whole and len(columns) == len(rows) == 1:
             piece_x, piece_y = x - columns[0] * self.piece_width, y - rows[0] * self.piece_height
             return self.piece(columns[0], rows[0])[piece_y : piece_y + height, piece_x : piece_x + width]
-        result = white(width, height)
+        result: Pixels = np.empty((height, width, 4), dtype=np.uint8) if whole else white(width, height)
         for row in rows:
             y0 = row * self.piece_height
             from_y, to_y = max(top, y0), min(bottom, y0 + self.piece_height)
@@ -133,5 +138,19 @@ class ReducedPlane(_Mosaic):
         return self._compute(x, y, min(self.piece_width, self.width - x), min(self.piece_height, self.height - y))
 
     def window(self, x: int, y: int, width: int, height: int) -> Pixels:
-        """Return a box of pixels, white outside the plane."""
-        return self._compute(x, y, width, height) if self._direct else super().window(x, y, width, height)
+        """Return a box of pixels, white outside the plane.
+
+        A piece that cannot be read may be larger than the box needs: then the box is computed on its own.
+        """
+        if not self._direct:
+            with contextlib.suppress(SlideReadError):
+                return super().window(x, y, width, height)
+        left, right = max(0, x), min(self.width, x + width)
+        top, bottom = max(0, y), min(self.height, y + height)
+        if (left, top, right - left, bottom - top) == (x, y, width, height):
+            return self._compute(x, y, width, height)
+        result = white(width, height)
+        if left < right and top < bottom:
+            inside = self._compute(left, top, right - left, bottom - top)
+            result[top - y : bottom - y, left - x : right - x] = inside
+        return result

@@ -31,8 +31,9 @@ def area_average(pixels: Pixels, start: tuple[int, int], size: tuple[int, int], 
         ratio: source pixels per target pixel (x, y), at least 1 but for rounding.
 
     Returns:
-        Shape (height, width, 4). Whole-number ratios are rounded to nearest; others deviate from the exact mean by less
-        than one grey level (weights are rounded to 1/2048 so that the sum is integer and the same on every machine).
+        Shape (height, width, 4), less than one grey level from the exact mean: Pillow multiplies by a truncated
+        reciprocal, and weights of other ratios are rounded to 1/2048. All sums are of integers, so that they are the
+        same on every machine.
     """
     if all(float(side).is_integer() for side in ratio):
         return _box_reduce(pixels, (int(ratio[0]), int(ratio[1])))

@@ -86,7 +86,7 @@ def plan_scales(geometry: SlideGeometry, mpp: tuple[float, float], config: Tilin
             )
         plans.append(_plan(geometry, mpp, scale, target, config))
     _, _, width, height = geometry.bounds
-    for plan in plans:
+    for plan in reversed(plans):
         inside = min(1.0, width / plan.extent_px0[0]) * min(1.0, height / plan.extent_px0[1])
         if inside < max(config.thresholds.inside_fraction_min, 1 / plan.tile_px):
             extent = " x ".join(f"{side * size:.0f}" for side, size in zip(plan.extent_px0, mpp, strict=True))

@@ -25,6 +25,7 @@ from tasks.tiling.scales import ScalePlan, plan_scales, slide_mpp
 from tasks.tiling.sweep import MadeField, sweep
 
 OVERLAY = "overlay.png"
+_CACHE_MIN_BYTES = 64 << 20
 
 
 def tile_slide(source: SlideSource, config: TilingConfig, out: ShardWriter) -> None:
@@ -69,8 +70,7 @@ def _tile(
     geometry = reader.geometry
     mpp = slide_mpp(geometry, source.mpp)
     slide = slide_record(source, geometry, mpp)
-    cache = PixelCache(config.cache_mib << 20)
-    overview = read_overview(reader, mpp, config.mask_mpp, cache)
+    overview = read_overview(reader, mpp, config.mask_mpp)
     scales = plan_scales(geometry, mpp, config)
     planner = FieldPlanner(slide.slide_id, geometry, scales, overview, config)
     if not overview.tissue.mask.any():
@@ -79,7 +79,7 @@ def _tile(
     planned, dropped = plan_fields(planner, source, config.centres)
     if not planned and not dropped:
         raise RefusedSlideError("holds no tile's worth of tissue", reason="no_tissue")
-    maker = _maker(reader, scales, planned, config, cache)
+    maker = _maker(reader, scales, planned, config, PixelCache(_cache_bytes(geometry, scales, config)))
     finest = scales[0]
     block_px0 = round(geometry.levels[finest.level].block_height * geometry.levels[finest.level].downsample_y)
     band_px0 = max(block_px0, finest.extent_px0[1])
@@ -92,6 +92,19 @@ def _tile(
     out.count(items_in=len(fields) + len(dropped), items_out=len(fields), rejections=rejections)
     out.facts.update(_slide_facts(geometry, mpp, choice), **_tile_facts(scales, overview, counts))
     draw_overlay(out.path(OVERLAY), overview, slide, fields=fields, dropped=dropped, scales=scales)
+
+
+def _cache_bytes(geometry: SlideGeometry, scales: tuple[ScalePlan, ...], config: TilingConfig) -> int:
+    """Return what the sweep needs: the band that its tiles lie in, twice over, within the limit of the configuration.
+
+    Less memory is faster too: pages are touched once and reused.
+    """
+    bands = []
+    for plan in scales:
+        level = geometry.levels[plan.level]
+        tile_height = config.tile_px * plan.ratio[1] if plan is scales[0] else config.tile_px
+        bands.append(level.width * 4 * (tile_height + 2 * level.block_height))
+    return min(config.cache_mib << 20, max(_CACHE_MIN_BYTES, int(2 * max(bands))))
 
 
 def _maker(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.tiling.config import ReaderName
-from tasks.tiling.failures import RefusedSlideError
+from tasks.tiling.failures import RefusedSlideError, without_folder
 from tasks.tiling.manifest import is_url
 from tasks.tiling.readers.native import NativeReader
 from tasks.tiling.readers.openslide_reader import OpenSlideReader, open_openslide, read_geometry
@@ -63,13 +63,13 @@ def open_reader(location: str, wanted: ReaderName = "auto") -> tuple[SlideReader
 def _open_local(location: str, wanted: ReaderName) -> tuple[SlideReader, ReaderChoice]:
     try:
         native = _native_levels(location)
-    except RefusedSlideError as unknown:
-        if wanted != "auto" or unknown.reason != "not_a_slide":
+    except RefusedSlideError as refused:
+        if wanted != "auto" or refused.reason == "missing_file":
             raise
         try:
-            return TiffSlideReader(location), ReaderChoice("tiffslide", "OpenSlide does not know this kind of TIFF")
+            return TiffSlideReader(location), ReaderChoice("tiffslide", f"for OpenSlide it {refused.problem}")
         except RefusedSlideError:
-            raise unknown from None
+            raise refused from None
     if isinstance(native, str):
         if wanted != "auto":
             raise _not_native(wanted, native)
@@ -100,7 +100,7 @@ def _native_levels(location: str) -> _NativeLevels | str:
     try:
         found, refused = index_tiles(Path(location))
     except (ValueError, OSError) as error:
-        return f"{geometry.vendor}: {error}"
+        return f"{geometry.vendor}: {without_folder(error, location)}"
     missing = [level for level in geometry.levels if (level.width, level.height) not in found]
     if missing:
         why = "; ".join(refused) or "not stored as tiles"

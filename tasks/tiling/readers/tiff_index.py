@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def index_tiles(path: Path) -> tuple[dict[tuple[int, int], TiledJpeg], list[str]
                     refused.append(f"directory {page.index}: {problem}")
                 else:
                     found.setdefault((page.imagewidth, page.imagelength), _directory(page))
-    except (tifffile.TiffFileError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except (tifffile.TiffFileError, struct.error, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"not a readable TIFF: {error}") from error
     return found, refused
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
 
 from schemas.errors import SlideReadError
-from tasks.tiling.failures import RefusedSlideError
+from tasks.tiling.failures import RefusedSlideError, without_folder
 from tasks.tiling.readers.openslide_reader import read_geometry
 from tasks.tiling.readers.protocol import WHITE, Pixels
 
 # What the libraries under tiffslide (tifffile, zarr, imagecodecs, fsspec) raise for bytes that they cannot use.
-_FAULTS = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError, ZeroDivisionError)
+_FAULTS = (
+    OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError, ZeroDivisionError, struct.error,
+)  # fmt: skip
 
 
 def open_tiffslide(location: str) -> Any:
@@ -39,7 +42,11 @@ class TiffSlideReader:
     def __init__(self, location: str) -> None:
         self._location = location
         self._slide = open_tiffslide(location)
-        self.geometry = read_geometry(self._slide, prefix="tiffslide")
+        try:
+            self.geometry = read_geometry(self._slide, prefix="tiffslide")
+        except _FAULTS as error:
+            self._slide.close()
+            raise RefusedSlideError("is not a slide that tiffslide knows", reason="not_a_slide") from error
 
     def block(self, level: int, column: int, row: int) -> Pixels:
         """Return one block, clipped to the level; shape (H, W, 4)."""
@@ -47,12 +54,12 @@ class TiffSlideReader:
         x, y = column * place.block_width, row * place.block_height
         width, height = min(place.block_width, place.width - x), min(place.block_height, place.height - y)
         corner = (round(x * place.downsample_x), round(y * place.downsample_y))
-        try:
-            colours = self._slide.read_region(corner, level, (width, height), as_array=True)
-        except _FAULTS as error:
-            raise SlideReadError(f"level {level}: block ({column}, {row}) cannot be read: {error}") from error
         pixels = np.full((height, width, 4), WHITE, dtype=np.uint8)
-        pixels[..., :3] = colours[..., :3]
+        try:
+            pixels[..., :3] = self._slide.read_region(corner, level, (width, height), as_array=True)[..., :3]
+        except _FAULTS as error:
+            problem = without_folder(error, self._location)
+            raise SlideReadError(f"level {level}: block ({column}, {row}) cannot be read: {problem}") from error
         return pixels
 
     def native_jpeg(self, level: int, column: int, row: int) -> None:
