@@ -212,5 +212,9 @@ def sweep(root: Path, older_than_s: float = STALE_S) -> int:
 
 
 def open_store(place: Path | str) -> ReleaseStore:
-    """Return the store at a folder."""
+    """Return the store at a folder or an address such as `s3://bucket/prefix`."""
+    if "://" in str(place):
+        from tasks.releases.buckets import BucketStore
+
+        return BucketStore(str(place))
     return LocalStore(Path(place))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import os
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ from schemas.records import (
 from schemas.records.shared import SCALES
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
+from tasks.releases.publish import publish
+from tasks.releases.read import Release, open_release
 from tasks.store import write_parquet
 
 Rows = dict[str, list[Any]]
@@ -118,7 +122,18 @@ def _add_slide(rows: Rows, patient: str, number: int) -> None:
         source="annotation",
     )
     rows["fields"].append(
-        Field(field_id, slide_id, patient, 330, 340, *tiles.values(), organ="colon", features=(feature,))
+        Field(
+            field_id,
+            slide_id,
+            patient,
+            330,
+            340,
+            tiles["low"],
+            tiles["mid"],
+            tiles["high"],
+            organ="colon",
+            features=(feature,),
+        )
     )
     text = f"Glandular architecture is seen in specimen {number}."
     sections = (Section("microscopic description", text), Section("diagnosis", "Adenocarcinoma."))
@@ -283,6 +298,22 @@ def candidate(tmp_path: Path, rows: Rows) -> Candidate:
     return write_candidate(tmp_path / "shards", rows)
 
 
+def lean_candidate(folder: Path) -> Candidate:
+    """Return a candidate of two patients with images and little else, quick to publish."""
+    rows = sample_rows(patients=2, slides_each=1)
+    kept = {name: rows[name] for name in ("slides", "fields", "tiles", "reports")}
+    candidate = write_candidate(folder, {**{name: [] for name in rows}, **kept}, files=1)
+    tables = {name: candidate.tables[name] for name in kept}
+    splits = {"P00": "train", "P01": "test"}
+    return dataclasses.replace(candidate, tables=tables, split_of_patient=splits, stage_counts=[], leak_table=[])
+
+
+@pytest.fixture
+def lean(tmp_path: Path) -> Candidate:
+    """A small candidate that passes the gate."""
+    return lean_candidate(tmp_path / "lean")
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[[Rows], Candidate]:
     """Return a function that writes changed rows as a candidate."""
@@ -290,12 +321,34 @@ def build(tmp_path: Path) -> Callable[[Rows], Candidate]:
     return lambda rows: write_candidate(tmp_path / f"shards-{next(numbers)}", rows)
 
 
-@pytest.fixture
-def config() -> ReleaseConfig:
-    """The configuration of a release."""
+def sample_config() -> ReleaseConfig:
+    """Return the configuration of a release."""
     return ReleaseConfig(dataset="sample", version="1.0.0", title="A sample", licence="cc0-1.0")
 
 
-def changed(record: Any, **columns: Any) -> Any:
-    """Return a record with other values in some columns."""
-    return replace(record, **columns)
+@pytest.fixture
+def config() -> ReleaseConfig:
+    """The configuration of a release."""
+    return sample_config()
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """A release that tests read and never touch."""
+    folder = tmp_path_factory.mktemp("published")
+    return publish(write_candidate(folder / "shards", sample_rows()), sample_config(), folder / "store")
+
+
+@pytest.fixture
+def copied(published: Release, tmp_path: Path) -> Release:
+    """A copy of that release's folder, to be damaged."""
+    shutil.copytree(published.path, tmp_path / "copied")
+    return open_release(tmp_path / "copied")
+
+
+@pytest.fixture
+def shared_store(published: Release, tmp_path: Path) -> Path:
+    """A copy of its store with hard links as the store has them, to publish into."""
+    store = tmp_path / "shared-store"
+    shutil.copytree(published.path.parent.parent, store, copy_function=os.link)
+    return store

@@ -128,36 +128,37 @@ def test_an_image_of_another_size_than_recorded_is_refused(rows: Rows, build: Bu
     assert found == {"images_decode": f"{rows['tiles'][3].tile_id} is 64 x 64 px, recorded as 128 x 64"}
 
 
-@pytest.mark.parametrize(
-    "rationale",
-    [
-        "The correct answer is B because the glands are lined.",
-        "Option A shows glands.",
-        "(C) is supported by the nuclei.",
-        "B. The nuclei are enlarged.",
-        "As choice D says, the stroma is desmoplastic.",
-        "C is correct since no gland is seen.",
-    ],
+LETTERED = (
+    "The correct answer is B because the glands are lined.",
+    "Option A shows glands.",
+    "(C) is supported by the nuclei.",
+    "B. The nuclei are enlarged.",
+    "As choice D says, the stroma is desmoplastic.",
+    "C is correct since no gland is seen.",
+    "The nuclei are small. A) shows them.",
 )
-def test_a_lettered_rationale_is_refused(rows: Rows, build: Build, rationale: str) -> None:
-    rows["questions"][0] = replace(rows["questions"][0], rationale=rationale)
-    found = failures(run_gate(build(rows)))
-    assert set(found) == {"rationales_name_no_letters"}
-    assert found["rationales_name_no_letters"].startswith(f'{rows["questions"][0].question_id} says "')
+INNOCENT = (
+    "A gland is lined by cells with prominent nucleoli.",
+    "The type A thymoma pattern is absent; hepatitis B is not a finding here.",
+    "The answer is supported by glands at the low scale.",
+    "Grade 2, group B streptococci and vitamin D play no part.",
+    "Options with necrosis are excluded by the viable epithelium.",
+)
 
 
-@pytest.mark.parametrize(
-    "rationale",
-    [
-        "A gland is lined by cells with prominent nucleoli.",
-        "The type A thymoma pattern is absent; hepatitis B is not a finding here.",
-        "The answer is supported by glands at the low scale.",
-        "Grade 2, group B streptococci and vitamin D play no part.",
-        "Options with necrosis are excluded by the viable epithelium.",
-    ],
-)
-def test_a_rationale_with_an_innocent_capital_passes(rows: Rows, build: Build, rationale: str) -> None:
-    rows["questions"][0] = replace(rows["questions"][0], rationale=rationale)
+def test_a_lettered_rationale_is_refused(rows: Rows, build: Build) -> None:
+    told = [replace(row, rationale=text) for row, text in zip(rows["questions"], LETTERED, strict=False)]
+    rows["questions"][: len(told)] = told
+    (check,) = run_gate(build(rows)).failures
+    assert (check.name, check.breaches) == ("rationales_name_no_letters", len(LETTERED))
+    assert set(check.failing_ids) <= {row.question_id for row in told}
+    found = dict(check.sample)
+    assert all(found[row.question_id].startswith('says "') for row in told if row.question_id in found)
+
+
+def test_a_rationale_with_an_innocent_capital_passes(rows: Rows, build: Build) -> None:
+    told = [replace(row, rationale=text) for row, text in zip(rows["questions"], INNOCENT, strict=False)]
+    rows["questions"][: len(told)] = told
     assert failures(run_gate(build(rows))) == {}
 
 

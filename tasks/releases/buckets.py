@@ -1,0 +1,143 @@
+"""A release store in a bucket (`s3://`), with the same promises as one in a folder.
+
+There is no rename in a bucket, so a version appears in three steps: its files lie in the store as objects; one
+conditional put of the whole manifest to `<dataset>/claims/<version>.json` decides who publishes; then objects are
+copied to their places in the version, `manifest.json` last. Whoever finds a claim that was not carried out, carries it
+out: all that it names is there, and every step can be done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import StoreError
+from tasks.releases.extras import need
+from tasks.releases.stores import BLOCK_BYTES, MANIFEST, OBJECTS, Content, object_path
+
+
+class BucketStore:
+    """A store behind fsspec, on a service that knows conditional puts (S3, MinIO, Ceph, R2).
+
+    Credentials and endpoint come from the environment as for every S3 client (`AWS_ENDPOINT_URL`, ...).
+    """
+
+    def __init__(self, uri: str) -> None:
+        """Open the store at `s3://bucket/prefix`.
+
+        Raises:
+            MissingExtraError: s3fs is not installed.
+        """
+        self.uri = uri.rstrip("/")
+        need("s3fs", "scale", f"a store at {self.uri}")
+        files, self._root = need("fsspec.core", "scale", "a bucket").url_to_fs(self.uri, use_listings_cache=False)
+        self._files: Any = files
+
+    def _at(self, path: str) -> str:
+        return "/".join(part for part in (self._root, path) if part)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Turn what the client raises into one clear line; a missing file stays a FileNotFoundError."""
+        client = need("botocore.exceptions", "scale", "a bucket")
+        try:
+            yield
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except (OSError, client.BotoCoreError, client.ClientError) as error:
+            problem = f"{self.uri} cannot be used: {type(error).__name__}: {error}"
+            raise StoreError(problem, remedy="check address, credentials and network, then publish again") from error
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield a local folder for files in the making."""
+        with tempfile.TemporaryDirectory(prefix="slidesmith-scratch-") as folder:
+            yield Path(folder)
+
+    def has_object(self, sha256: str, size: int) -> bool:
+        """Return whether an object of that size is there."""
+        return self._size(object_path(sha256)) == size
+
+    def _size(self, path: str) -> int | None:
+        with self._reached():
+            try:
+                return int(self._files.info(self._at(path))["size"])
+            except FileNotFoundError:
+                return None
+
+    def add_object(self, path: Path, sha256: str) -> None:
+        """Upload a file as an object, unless it is there."""
+        if not self.has_object(sha256, path.stat().st_size):
+            with self._reached():
+                self._files.put_file(str(path), self._at(object_path(sha256)))
+        path.unlink()
+
+    def publish(self, folder: str, contents: Mapping[str, Content], manifest: bytes) -> bool:
+        """Claim the version and carry the claim out; return False where another manifest claimed it."""
+        for content in contents.values():
+            if isinstance(content, bytes) and self._size(place := _document(content)) != len(content):
+                self.replace(place, content)
+        dataset, _, version = folder.rpartition("/")
+        claim = f"{dataset}/claims/{version}.json"
+        mine = self.create(claim, manifest) or self.read(claim) == manifest
+        self._carry_out(folder, manifest if mine else self.read(claim))
+        return mine
+
+    def _carry_out(self, folder: str, manifest: bytes) -> None:
+        content = json.loads(manifest)
+        entries = [(entry, object_path(entry["sha256"])) for t in content["tables"].values() for entry in t["files"]]
+        entries += [(entry, f"{OBJECTS}/{entry['sha256']}") for entry in content["documents"]]
+        for entry, source in entries:
+            if self._size(f"{folder}/{entry['path']}") != entry["bytes"]:
+                with self._reached():
+                    self._files.cp_file(self._at(source), self._at(f"{folder}/{entry['path']}"))
+        self.create(f"{folder}/{MANIFEST}", manifest)
+
+    def read(self, path: str) -> bytes:
+        """Return a file's bytes."""
+        with self._reached():
+            return bytes(self._files.cat_file(self._at(path)))
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        """Yield a file's bytes, 8 MiB at a time."""
+        with self._reached(), self._files.open(self._at(path), "rb", block_size=8 * BLOCK_BYTES) as stream:
+            while block := stream.read(8 * BLOCK_BYTES):
+                yield block
+
+    def walk(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder."""
+        with self._reached():
+            found = self._files.find(self._at(folder))
+        return sorted(path[len(self._at(folder)) + 1 :] for path in found)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder."""
+        with self._reached():
+            try:
+                found = self._files.ls(self._at(folder), detail=False)
+            except FileNotFoundError:
+                return []
+        return sorted({path.rstrip("/").rpartition("/")[2] for path in found} - {""})
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a small file by a conditional put; return whether it was written."""
+        with self._reached():
+            try:
+                self._files.pipe_file(self._at(path), data, mode="create")
+            except FileExistsError:
+                return False
+        return True
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a small file over an older one."""
+        with self._reached():
+            self._files.pipe_file(self._at(path), data)
+
+
+def _document(content: bytes) -> str:
+    return f"{OBJECTS}/{hashlib.sha256(content).hexdigest()}"
