@@ -55,6 +55,8 @@ Reason = Literal[
     "duplicate_options",
     "empty_option",
     "missing_answer",
+    "malformed_item",
+    "duplicate_item",
     "lettered_rationale",
     "leaks",
     # review

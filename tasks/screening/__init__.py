@@ -1,0 +1,1 @@
+"""Leakage screening: can the answer be had without the image?"""

@@ -1,0 +1,96 @@
+"""All readers side by side: who they are and how they score every option."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tasks.screening.config import ScreeningConfig
+from tasks.screening.features import Features
+from tasks.screening.fitted import read_out_of_fold
+from tasks.screening.items import Floats, Ints, Panel
+from tasks.screening.lexical import lexical_scores, position_scores
+
+CERTIFIER = "certifier"
+# The one cue that a fitted reader looks at alone; the others combine cues.
+_SINGLE_CUE = {"prior": "prior", "tfidf": "wording"}
+
+
+class TextReader(Protocol):
+    """A reader from outside, e.g. a language model: scores every option without seeing an image."""
+
+    name: str
+    family: str
+    cue: str
+
+    def read(self, panel: Panel) -> Floats:
+        """Return scores (m,), higher is likelier to be the key."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """Scores `values` (m, r) and, per reader, its name, family, tier, the one cue it reads (or ""), trained or not."""
+
+    names: tuple[str, ...]
+    families: tuple[str, ...]
+    tiers: tuple[str, ...]
+    cues: tuple[str, ...]
+    trained: tuple[bool, ...]
+    values: Floats
+
+    def selecting(self) -> list[int]:
+        """Return the columns of readers that may select: all but the certifier."""
+        return [column for column, tier in enumerate(self.tiers) if tier != CERTIFIER]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: str
+    family: str
+    tier: str
+    cue: str
+    trained: bool
+
+
+def can_train(panel: Panel, fold: Ints) -> bool:
+    """Return whether there are enough items to train on one part and read another."""
+    counts = np.bincount(fold)
+    return len(counts) > 1 and len(panel.items) - int(counts.max()) >= 10
+
+
+def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers: Sequence[TextReader] = ()) -> Board:
+    """Return what every reader scores: positions, lexical cues, fitted families, their ensemble, certifier, others."""
+    panel = features.panel
+    entries: list[_Entry] = []
+    columns: list[Floats] = []
+    for tier, scores in (("position", position_scores(panel)), ("lexical", lexical_scores(panel, features.raw))):
+        entries += [
+            _Entry(name, "lexical", tier, cue, False) for name, cue in zip(scores.names, scores.cues, strict=True)
+        ]
+        columns += list(scores.values.T)
+    if can_train(panel, fold):
+        certifier = [config.certifier] if config.certifier else []
+        read = read_out_of_fold(features, fold, [*config.families, *certifier], config)
+        for family in config.families:
+            entries.append(_Entry(family, "fitted", "fitted", _SINGLE_CUE.get(family, ""), True))
+            columns.append(read[family])
+        if len(config.families) > 1:
+            entries.append(_Entry("ensemble", "fitted", "fitted", "", True))
+            columns.append(np.sum([panel.log_softmax(read[family]) for family in config.families], axis=0))
+        for family in certifier:
+            entries.append(_Entry(family, CERTIFIER, CERTIFIER, "", True))
+            columns.append(read[family])
+    for reader in readers:
+        entries.append(_Entry(reader.name, reader.family, reader.family, reader.cue, False))
+        columns.append(reader.read(panel))
+    return Board(
+        names=tuple(entry.name for entry in entries),
+        families=tuple(entry.family for entry in entries),
+        tiers=tuple(entry.tier for entry in entries),
+        cues=tuple(entry.cue for entry in entries),
+        trained=tuple(entry.trained for entry in entries),
+        values=np.column_stack(columns),
+    )

@@ -1,0 +1,49 @@
+"""Configuration of leakage screening."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from tasks.settings import StageConfig
+
+Family = Literal["prior", "logistic", "boosting", "tfidf", "forest"]
+
+
+class ScreeningConfig(StageConfig):
+    """How hard the text-only readers try, and what a cell must show to pass."""
+
+    families: tuple[Family, ...] = Field(
+        default=("prior", "logistic", "boosting", "tfidf"),
+        description="fitted readers that select: their verdicts flag items and drop cells",
+    )
+    certifier: Family | None = Field(
+        default="forest", description="fitted reader held back: it never selects, it certifies what is left"
+    )
+    folds: int = Field(default=5, ge=2, le=20, description="folds, grouped by patient")
+    alpha: float = Field(default=0.05, gt=0, lt=0.5, description="item gate: false-positive rate over all tiers")
+    significance: float = Field(default=0.05, gt=0, lt=0.5, description="cell gate: family-wise error of one file")
+    margin: float = Field(default=0.05, gt=0, lt=0.5, description="equivalence: a cell passes below 1/k + margin")
+    confidence: float = Field(default=0.90, ge=0.5, lt=1, description="level of the intervals")
+    permutations: int = Field(default=999, ge=199, le=99_999, description="sign flips of the max-T null")
+    null_draws: int = Field(default=64, ge=8, le=1024, description="pseudo-key draws that set the item gate")
+    min_items: int = Field(default=50, ge=2, description="a cell with fewer items is too small to decide")
+    min_groups: int = Field(default=5, ge=3, description="a cell with fewer patients is too small to decide")
+    trees: int = Field(default=60, ge=1, le=2000, description="boosting rounds")
+    forest_trees: int = Field(default=48, ge=1, le=2000, description="trees of the forest")
+    vocabulary: int = Field(default=20_000, ge=100, description="most frequent words and word pairs of TF-IDF")
+    on_fail: Literal["drop", "keep"] = Field(
+        default="drop", description="drop: items of failing cells become rejections with reason `leaks`"
+    )
+    rounds: int = Field(default=3, ge=0, le=3, description="repairs of a failing cell before it is dropped")
+    round: int = Field(default=0, ge=0, description="screening round that is written into the verdicts")
+    seed: int = Field(default=0, ge=0, description="seed of folds, trees, ties and permutations")
+
+    @model_validator(mode="after")
+    def _certifier_is_held_back(self) -> ScreeningConfig:
+        if self.certifier in self.families:
+            raise ValueError(f"certifier {self.certifier!r} also selects: take it out of `families`")
+        if len(set(self.families)) != len(self.families):
+            raise ValueError("a family stands twice in `families`")
+        return self

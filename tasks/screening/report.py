@@ -1,0 +1,193 @@
+"""What screening reports: rows for machines, a table for the terminal, one page for people."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schemas.records import Rejection
+from tasks.screening.board import CERTIFIER
+from tasks.screening.gates import ReaderCell
+from tasks.screening.screen import DECIDING, Cell, Screening
+
+TEMPLATES = Path(__file__).parent / "templates"
+_ROUNDED = ("chance", "accuracy", "low", "high", "p_adjusted")
+_STYLES = {"pass": "green", "fail": "bold red", "too few": "yellow"}
+FLAGS_SHOWN = 200
+
+
+def _plain(row: ReaderCell) -> dict[str, Any]:
+    return {name: round(value, 4) if name in _ROUNDED else value for name, value in asdict(row).items()}
+
+
+def result_rows(screening: Screening) -> list[dict[str, Any]]:
+    """Return one object per reader and part: `{reader, cell, accuracy, low, high, n, verdict, ...}`."""
+    return [_plain(row) for row in screening.rows]
+
+
+def _shown(screening: Screening) -> list[ReaderCell]:
+    """Return the rows worth a look: readers that decide, the strongest untrained one, and whoever fails a part."""
+    rows = []
+    for cell in screening.cells:
+        part = [row for row in screening.rows if (row.level, row.cell) == (cell.level, cell.name)]
+        untrained = [row for row in part if row.family not in DECIDING]
+        strongest = max(untrained, key=lambda row: row.accuracy, default=None)
+        rows += [row for row in part if row.family in DECIDING or row.verdict == "fail" or row is strongest]
+    return rows
+
+
+def leak_table(rounds: Sequence[Screening]) -> list[dict[str, Any]]:
+    """Return the leak table of a release: what is left after the last round, and dropped cells as they were."""
+    if not rounds:
+        return []
+    rows = [_plain(row) for row in _shown(rounds[-1])]
+    left = set(rounds[-1].panel.cells)
+    for screening in reversed(rounds[:-1]):
+        gone = set(screening.panel.cells) - left
+        rows += [_plain(row) for row in _shown(screening) if row.level == "cell" and row.cell in gone]
+        left |= gone
+    return rows
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "cell": cell.name,
+        "level": cell.level,
+        "n": cell.n,
+        "groups": cell.groups,
+        "chance": round(cell.chance, 4),
+        "verdict": cell.verdict,
+        "selected": cell.selected,
+        "items_needed": cell.needed,
+        "strongest": _plain(cell.worst),
+        "cues": [
+            {"cue": c.name, "bits": round(c.bits, 4), "reader": c.reader, "accuracy": round(c.accuracy, 4)}
+            | {"examples": list(c.examples)}
+            for c in cell.cues
+        ],
+    }
+
+
+def full_report(rounds: Sequence[Screening], rejections: Sequence[Rejection]) -> dict[str, Any]:
+    """Return everything but the items: summary, cells with cues, readers in every part, rejections, every round."""
+    by_reason = Counter(row.reason for row in rejections)
+    return {
+        "summary": rounds[-1].summary() if rounds else None,
+        "rejected": dict(sorted(by_reason.items())),
+        "rounds": [
+            {"summary": r.summary(), "cells": [_cell(cell) for cell in r.cells], "results": result_rows(r)}
+            for r in rounds
+        ],
+    }
+
+
+def _percent(value: float) -> str:
+    return f"{100.0 * value:.1f}%"
+
+
+def terminal_report(
+    screening: Screening, rejections: Sequence[Rejection] = (), *, color: bool = False, width: int = 110
+) -> str:
+    """Return the report for a terminal: one line per part, the cues of those that fail, what was left out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("cell", "items", "chance", "strongest reader", "accuracy", "90% interval", "certifier", "verdict"):
+        table.add_column(
+            name.replace("90%", _percent(screening.config.confidence).replace(".0", "")),
+            justify="right" if name in ("items", "chance", "accuracy") else "left",
+            no_wrap=name != "cell",
+        )
+    for cell in screening.cells:
+        worst = cell.worst
+        held = [r for r in screening.rows if (r.level, r.cell, r.family) == (cell.level, cell.name, CERTIFIER)]
+        verdict = cell.verdict if cell.verdict != "too few" else f"too few (about {cell.needed:,} needed)"
+        table.add_row(
+            cell.name,
+            f"{cell.n:,}",
+            _percent(cell.chance),
+            worst.reader,
+            _percent(worst.accuracy),
+            f"{_percent(worst.low)} to {_percent(worst.high)}",
+            _percent(held[0].accuracy) if held else "-",
+            f"[{_STYLES[cell.verdict]}]{verdict}[/]",
+        )
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=color, no_color=not color, highlight=False)
+    console.print(table)
+    for cell in screening.failing:
+        cues = ", ".join(f"{cue.name} ({_percent(cue.accuracy)} alone)" for cue in cell.cues[:3])
+        console.print(f"\n[bold]{cell.name}[/] leaks by {cues or 'a combination of cues'}")
+        for cue in cell.cues[:3]:
+            if cue.examples:
+                console.print(f"  {cue.name}: {', '.join(cue.examples)}", markup=False)
+    for reason, number in sorted(Counter(row.reason for row in rejections).items()):
+        example = next(row for row in rejections if row.reason == reason)
+        text = f"{number:,} left out: {reason.replace('_', ' ')}, e.g. {example.item_id}: {example.detail}"
+        console.print(text, markup=False, soft_wrap=True)
+    console.print(f"\n{len(screening.item_flags):,} of {len(screening.panel.items):,} items flagged")
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _histogram(screening: Screening) -> dict[str, Any]:
+    """Return the share of items by information (bits) that the strongest deciding reader has about the key."""
+    whole = [row for row in screening.rows if row.cell == screening.whole.name and row.level == screening.whole.level]
+    column = max(range(len(whole)), key=lambda c: (whole[c].family in DECIDING, whole[c].accuracy))
+    edges = np.linspace(-2.0, 2.0, 41)
+    counts, _ = np.histogram(np.clip(screening.gate.pvi_bits[:, column], -2.0, 2.0), edges)
+    most = max(int(counts.max()), 1)
+    bars = [(10 * i, round(100.0 * count / most, 2), int(count)) for i, count in enumerate(counts.tolist())]
+    return {"reader": whole[column].reader, "bars": bars, "mean": float(screening.gate.pvi_bits[:, column].mean())}
+
+
+def _flag_rows(screening: Screening) -> list[dict[str, Any]]:
+    surest = sorted(screening.item_flags.items(), key=lambda flagged: (-flagged[1][0].p, flagged[0]))[:FLAGS_SHOWN]
+    items = {item.item_id: item for item in screening.panel.items}
+    return [{"item": items[name], "flags": flags} for name, flags in surest]
+
+
+def write_html(
+    path: Path, rounds: Sequence[Screening], rejections: Sequence[Rejection], *, title: str, source: str = ""
+) -> None:
+    """Write the report as one page that loads nothing.
+
+    Args:
+        path: where to.
+        rounds: screenings, first to last; the page shows the last, and what changed since the first.
+        rejections: items left out, with reasons.
+        title: heading.
+        source: name of the screened file, if any.
+    """
+    import jinja2
+
+    last = rounds[-1]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = _percent
+    environment.filters["thousands"] = lambda value: f"{value:,}"
+    readers = list(dict.fromkeys(row.reader for row in _shown(last) if row.family in DECIDING))
+    by_place = {(row.reader, row.level, row.cell): row for row in last.rows}
+    page = environment.get_template("screening.html.j2").render(
+        title=title,
+        source=source,
+        screening=last,
+        summary=last.summary(),
+        rounds=[r.summary() for r in rounds],
+        readers=readers,
+        by_place=by_place,
+        shown=_shown(last),
+        histogram=_histogram(last),
+        reasons=sorted(Counter(row.reason for row in rejections).items()),
+        rejections=list(rejections)[:FLAGS_SHOWN],
+        flags=_flag_rows(last),
+        flags_shown=FLAGS_SHOWN,
+    )
+    path.write_text(page, encoding="utf-8")
