@@ -146,7 +146,7 @@ def cue_matrix(panel: Panel, lexicon: Lexicon) -> Floats:
 
 def centred(panel: Panel, raw: Floats) -> Floats:
     """Return values minus their mean over the question's options."""
-    return np.round(raw - (panel.total(raw) / panel.sizes[:, None])[panel.of], DERIVED_DECIMALS)
+    return np.asarray(np.round(raw - (panel.total(raw) / panel.sizes[:, None])[panel.of], DERIVED_DECIMALS))
 
 
 def standardised(panel: Panel, raw: Floats) -> Floats:
@@ -154,7 +154,8 @@ def standardised(panel: Panel, raw: Floats) -> Floats:
     offset = centred(panel, raw)
     deviation = np.sqrt(panel.total(offset**2) / panel.sizes[:, None])[panel.of]
     scaled = np.divide(offset, deviation, out=np.zeros_like(offset), where=deviation > 1e-6)
-    return np.round(scaled, DERIVED_DECIMALS)
+    mean = (panel.total(raw) / panel.sizes[:, None])[panel.of]
+    return np.round(np.asarray(raw - mean, dtype=np.float64), DERIVED_DECIMALS)
 
 
 def ranked(panel: Panel, raw: Floats) -> Floats:

@@ -1,0 +1,96 @@
+"""What each kind of review event says.
+
+| kind | payload |
+|---|---|
+| open | `{cell, reasons: [{reader, p, cue}]}` |
+| blind | `{answer}`: index of the option chosen from the images alone |
+| verdict, adjudicate | `{decision}`, with `reason` for reject, `edit` for edit |
+| undo | `{event_id}` of an own verdict |
+
+An edit gives the new `question`, `options`, `answer_index` or `rationale`; what it does not give stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from schemas.errors import ReviewError
+from schemas.records.review import Decision, EventKind
+
+EDITABLE = ("question", "options", "answer_index", "rationale")
+
+
+def _is_index(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _check_options(options: Any) -> str | None:
+    if not isinstance(options, list) or not 2 <= len(options) <= 26:
+        return "options are a list of 2 to 26 texts"
+    texts = [" ".join(option.casefold().split()) if isinstance(option, str) else "" for option in options]
+    if not all(texts):
+        return "an option is empty"
+    return "two options are the same text" if len(set(texts)) < len(texts) else None
+
+
+def check_edit(edit: Any) -> str | None:
+    """Return what is wrong with an edit by itself, or None."""
+    if not isinstance(edit, Mapping) or not edit:
+        return "an edit gives what it changes"
+    faults = [f"{name!r} cannot be edited; {', '.join(EDITABLE)} can" for name in sorted(set(edit) - set(EDITABLE))]
+    faults += [f"{name} is empty" for name in ("question", "rationale") if name in edit and not _is_text(edit[name])]
+    if "options" in edit and (fault := _check_options(edit["options"])):
+        faults.append(fault)
+    if not _is_index(edit.get("answer_index", 0)):
+        faults.append("answer_index is the index of an option, from 0")
+    return faults[0] if faults else None
+
+
+def _check_open(payload: Mapping[str, Any]) -> str | None:
+    reasons = payload.get("reasons")
+    whole = isinstance(reasons, list) and all(
+        isinstance(reason, Mapping) and {"reader", "p", "cue"} <= set(reason) for reason in reasons
+    )
+    return None if whole else "reasons are a list of {reader, p, cue}"
+
+
+def _check_blind(payload: Mapping[str, Any]) -> str | None:
+    return None if _is_index(payload.get("answer")) else "answer is the index of an option, from 0"
+
+
+def _check_verdict(payload: Mapping[str, Any]) -> str | None:
+    decision = payload.get("decision")
+    if decision not in get_args(Decision):
+        return f"decision is one of {', '.join(get_args(Decision))}"
+    if decision == "reject" and not _is_text(payload.get("reason")):
+        return "a rejection gives its reason"
+    return check_edit(payload.get("edit")) if decision == "edit" else None
+
+
+def _check_undo(payload: Mapping[str, Any]) -> str | None:
+    return None if _is_text(payload.get("event_id")) else "event_id names the event to take back"
+
+
+_CHECKS: dict[EventKind, Callable[[Mapping[str, Any]], str | None]] = {
+    "open": _check_open,
+    "blind": _check_blind,
+    "verdict": _check_verdict,
+    "adjudicate": _check_verdict,
+    "undo": _check_undo,
+}
+
+
+def check_payload(kind: EventKind, payload: Mapping[str, Any], where: str) -> None:
+    """Check that a payload says what its kind of event must say.
+
+    Raises:
+        ReviewError: it does not.
+    """
+    fault = _CHECKS[kind](payload)
+    if fault:
+        raise ReviewError(f"{where}: payload is not that of {kind}", remedy=fault)
