@@ -144,18 +144,20 @@ def cue_matrix(panel: Panel, lexicon: Lexicon) -> Floats:
     return np.round(np.column_stack([columns[name] for name in CUE_NAMES]), DECIMALS)
 
 
+def _rounded(values: Floats) -> Floats:
+    return np.around(values, DERIVED_DECIMALS, out=np.empty_like(values))
+
+
 def centred(panel: Panel, raw: Floats) -> Floats:
     """Return values minus their mean over the question's options."""
-    return np.asarray(np.round(raw - (panel.total(raw) / panel.sizes[:, None])[panel.of], DERIVED_DECIMALS))
+    return _rounded(raw - (panel.total(raw) / panel.sizes[:, None])[panel.of])
 
 
 def standardised(panel: Panel, raw: Floats) -> Floats:
     """Return z-values over the question's options; zero where all options agree."""
     offset = centred(panel, raw)
     deviation = np.sqrt(panel.total(offset**2) / panel.sizes[:, None])[panel.of]
-    scaled = np.divide(offset, deviation, out=np.zeros_like(offset), where=deviation > 1e-6)
-    mean = (panel.total(raw) / panel.sizes[:, None])[panel.of]
-    return np.round(np.asarray(raw - mean, dtype=np.float64), DERIVED_DECIMALS)
+    return _rounded(np.divide(offset, deviation, out=np.zeros_like(offset), where=deviation > 1e-6))
 
 
 def ranked(panel: Panel, raw: Floats) -> Floats:
