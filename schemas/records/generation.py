@@ -68,6 +68,12 @@ class Perturbation:
     semantic_similarity: float = field(metadata=doc("cosine of TF-IDF (or embedding) vectors, 0 to 1"))
     hard_negative: bool = field(metadata=doc("meets the dual constraint: textually close and certified false"))
     provenance: Provenance = field(metadata=doc("how the row was made"))
+    mirrored: bool = field(
+        default=False,
+        metadata=doc(
+            "one of a balanced pair of hard negatives (T for U, U for T): no text-only reader beats 50% on them"
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ patient are balanced as well. The property is an identity of counting and holds 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.records.shared import Scale
 from tasks.generation.option_sets import OptionSet
 from tasks.generation.view import FieldView, Tools
 
@@ -32,11 +31,6 @@ Pool = dict[tuple[str, str], dict[int, list[FieldView]]]
 """(split, patient) -> option -> fields for which it is right."""
 
 
-def lacks_scale(scales: Sequence[Scale], view: FieldView) -> bool:
-    """Return whether a field has no tile at one of the scales."""
-    return any(view.field.tile_id(scale) is None for scale in scales)
-
-
 class Allocation:
     """The use of fields by one dimension: each at most `questions_per_field` times, with another set each time."""
 
@@ -50,19 +44,17 @@ class Allocation:
         """Return the blocks of a dimension: within patients; across those of a split only where none is found so.
 
         Of each template the `sets_per_template` sets with the most fields are used, spread over the attributes that
-        they ask about. Sets take turns over all templates, one block per patient and turn, until none finds a block.
+        they ask about. Templates take turns, and within each its sets, one block per patient and turn, until none
+        finds a block any more.
         """
-        pools: dict[str, Pool] = {}
-        ranked: list[tuple[int, int, OptionSet]] = []
-        for number, sets in enumerate(by_template):
-            pools.update(self._pools(sets))
-            ranked += [(rank, number, option_set) for rank, option_set in enumerate(self._select(sets, pools))]
-        ranked.sort(key=lambda item: item[:2])
-        chosen = [(option_set, pools[option_set.set_id]) for _, _, option_set in ranked]
-        blocks = self._take_turns(chosen)
+        turns: list[list[tuple[OptionSet, Pool]]] = []
+        for sets in by_template:
+            pools = self._pools(sets)
+            turns.append([(option_set, pools[option_set.set_id]) for option_set in self._select(sets, pools)])
+        blocks = self._take_turns(turns, 0)
         served = {block.split for block in blocks}
-        merged = [(option_set, _by_split(pool, served)) for option_set, pool in chosen]
-        return blocks + self._take_turns(merged)
+        merged = [[(option_set, _by_split(pool, served)) for option_set, pool in chosen] for chosen in turns]
+        return blocks + self._take_turns(merged, len(blocks))
 
     def _pools(self, sets: Sequence[OptionSet]) -> dict[str, Pool]:
         index: dict[tuple[str, ...], dict[tuple[str | None, ...], list[FieldView]]] = {}
@@ -77,7 +69,7 @@ class Allocation:
             for option, values in enumerate(option_set.wanted):
                 for view in index[names].get(values, []):
                     patient = view.field.patient_id
-                    if patient in self._split_of and not lacks_scale(option_set.scales, view):
+                    if patient in self._split_of:
                         pool[self._split_of[patient], patient][option].append(view)
             for place in sorted(pool):
                 for option, views in pool[place].items():
@@ -98,18 +90,20 @@ class Allocation:
         ranked.sort(key=lambda pair: (pair[0], _by_room(pair[1])))
         return [item[2] for _, item in ranked[: self._tools.config.sets_per_template]]
 
-    def _take_turns(self, chosen: list[tuple[OptionSet, Pool]]) -> list[Block]:
+    def _take_turns(self, turns: Sequence[Sequence[tuple[OptionSet, Pool]]], number: int) -> list[Block]:
         blocks: list[Block] = []
         used: dict[str, set[str]] = defaultdict(set)
-        alive = True
-        while alive:
-            alive = False
-            for option_set, pool in chosen:
+        queues = [deque(chosen) for chosen in turns]
+        while any(queues):
+            for queue in filter(None, queues):
+                option_set, pool = queue.popleft()
+                before = len(blocks)
                 for split, patient in sorted(pool):
                     taken = self._one_block(option_set, pool[split, patient], used[option_set.set_id])
                     if taken:
-                        blocks.append(Block(option_set, split, patient or None, len(blocks), taken))
-                        alive = True
+                        blocks.append(Block(option_set, split, patient or None, number + len(blocks), taken))
+                if len(blocks) > before:
+                    queue.append((option_set, pool))
         return blocks
 
     def _one_block(

@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from schemas.ids import content_id
 from schemas.records import Caption, Rejection
 from schemas.records.generation import CaptionLevel
-from tasks.generation.caption_styles import STYLES, Draft, source_sha256
+from tasks.generation.caption_styles import Draft, plain, source_sha256
+from tasks.generation.contrast_styles import contrast, presence, relation
+from tasks.generation.graded_styles import complete, ranking, where
 from tasks.generation.view import FieldView, Tools, provenance
 
 _SHINGLE = 3  # words
+STYLES: dict[str, Callable[[FieldView, Tools], Iterator[Draft]]] = {
+    "plain": plain,
+    "contrast": contrast,
+    "presence": presence,
+    "complete": complete,
+    "relation": relation,
+    "where": where,
+    "ranking": ranking,
+}
+"""Every style of templates/captions.yaml."""
 
 
 def write_captions(view: FieldView, tools: Tools) -> tuple[list[tuple[Caption, Draft]], list[Rejection]]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from schemas.records import Question
-from tasks.generation.balance import lacks_scale
 from tasks.generation.option_sets import OptionSet, Reading, worded
 from tasks.generation.question_plan import QuestionTemplate
 from tasks.generation.question_rows import question_row
@@ -58,7 +57,7 @@ def _composite(template: QuestionTemplate, view: FieldView, split: str, tools: T
         axes.append((own, (feature.attribute, *chance.choice(others))))
     states = tuple(product(*axes))  # the first state is the field's own
     option_set: OptionSet | None = worded(template, states, None, None, tools)
-    if option_set is None or lacks_scale(option_set.scales, view):
+    if option_set is None:
         return None
     order = list(range(len(states)))
     chance.shuffle(order)

@@ -19,17 +19,21 @@ def mirrored(
     text_of_caption: Mapping[str, str],
     split_of_patient: Mapping[str, str],
     seed: int,
+    *,
+    across_patients: bool = False,
 ) -> list[str]:
-    """Return the ids of perturbations in mirrored pairs, both directions equally often within each split.
+    """Return the ids of perturbations in mirrored pairs, both directions equally often.
 
-    Where one patient has both directions, they are taken from one patient first: readers that are fitted and
-    cross-validated by patient then find no imbalance between folds either.
+    Both directions are of one patient, so that a reader fitted and cross-validated by patient finds no imbalance
+    between folds either. Across the patients of a split more pairs are found, but such a reader falls below one half:
+    what its training folds have too much of, the held-out fold has too little of.
 
     Args:
         perturbations: candidates, usually the hard negatives.
         text_of_caption: caption id -> text.
         split_of_patient: patient id -> split; other patients' perturbations are left out.
         seed: which ones to take where one direction has more.
+        across_patients: True to pair what is left over within each split.
 
     Returns:
         Sorted perturbation ids.
@@ -45,11 +49,11 @@ def mirrored(
             pairs[split, first, second][row.patient_id][original == first].append(row.perturbation_id)
     taken: list[str] = []
     for key in sorted(pairs):
-        taken += _balanced(pairs[key], random.Random(f"mirror/{seed}/{'/'.join(key)}"))
+        taken += _balanced(pairs[key], random.Random(f"mirror/{seed}/{'/'.join(key)}"), across_patients)
     return sorted(taken)
 
 
-def _balanced(by_patient: dict[str, dict[bool, list[str]]], chance: random.Random) -> list[str]:
+def _balanced(by_patient: dict[str, dict[bool, list[str]]], chance: random.Random, across_patients: bool) -> list[str]:
     taken: list[str] = []
     left: dict[bool, list[str]] = {True: [], False: []}
     for patient in sorted(by_patient):
@@ -59,7 +63,7 @@ def _balanced(by_patient: dict[str, dict[bool, list[str]]], chance: random.Rando
             chance.shuffle(ids)
             taken += ids[:count]
             left[side] += ids[count:]
-    count = min(map(len, left.values()))
+    count = min(map(len, left.values())) if across_patients else 0
     for ids in left.values():
         chance.shuffle(ids)
         taken += ids[:count]

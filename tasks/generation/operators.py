@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from schemas.records import Feature
 from schemas.records.generation import Operator, Role
-from tasks.generation.caption_styles import Draft, list_text
+from tasks.generation.caption_styles import Draft
+from tasks.generation.graded_styles import list_text
 from tasks.generation.grammar import Span
 from tasks.generation.view import FieldView, Tools
 
@@ -88,7 +89,7 @@ def _turned(operator: Operator, role: Role, draft: Draft, feature: Feature) -> C
 
 
 def complete_list(draft: Draft, view: FieldView, tools: Tools) -> Iterator[Change]:
-    """Yield omit and insert: one finding less or more in a list that claims to be complete."""
+    """Yield omit and insert: one finding less or more in a list that claims to be complete of two attributes."""
     span = draft.rendered.span("list")
     for feature in draft.features:
         held = feature.concept_id in draft.asserted

@@ -120,8 +120,8 @@ def _claims(
 
 
 def _is_judged(claim: str, judges: tuple[int, ...], states: tuple[State, ...], tools: Tools) -> bool:
-    """Return whether every judging axis says something to the claim: not all of its values leave it open."""
-    return all(any(tools.facts.stance(claim, state[axis][2]).verdict != "open" for state in states) for axis in judges)
+    """Return whether the values of every judging axis differ in what they say to the claim."""
+    return all(len({tools.facts.stance(claim, state[axis][2]).verdict for state in states}) > 1 for axis in judges)
 
 
 def worded(

@@ -38,6 +38,8 @@ class PhraseFile(_Closed):
 
     version: int
     attributes: Mapping[str, AttributeWords]
+    plurals: frozenset[str]
+    links: frozenset[str]
     phrases: Mapping[str, tuple[str, ...]]
 
 
@@ -77,6 +79,16 @@ class Phrases:
         """Return a noun phrase for a concept; surfaces repeat where there are fewer."""
         known = self.file.phrases.get(concept_id)
         return known[surface % len(known)] if known else self._label.get(concept_id, concept_id)
+
+    def agree(self, phrase: str, verb: str) -> str:
+        """Return a verb phrase (`is a finding of`, `has the kind`) in the number of a noun phrase's head."""
+        words = phrase.split()
+        ends = [index for index, word in enumerate(words) if word in self.file.links]
+        head = words[: ends[0]] if ends else words
+        if not head or head[-1] not in self.file.plurals:
+            return verb
+        first, _, rest = verb.partition(" ")
+        return f"{ {'is': 'are', 'has': 'have', 'does': 'do'}.get(first, first) } {rest}"
 
     def noun(self, attribute: str) -> str:
         """Return the noun of an attribute."""

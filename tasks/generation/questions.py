@@ -13,7 +13,7 @@ from kg.graph import Graph
 from kg.vocabulary import Vocabulary
 from schemas.records import Field, Question, Rejection
 from schemas.records.generation import Dimension
-from tasks.generation.balance import Allocation, Block, lacks_scale
+from tasks.generation.balance import Allocation, Block
 from tasks.generation.composites import composite_questions
 from tasks.generation.config import GenerationConfig
 from tasks.generation.option_sets import OptionSet, option_sets
@@ -125,7 +125,7 @@ def _left_out(
             if (dimension, field_id) in served:
                 continue
             item = f"{field_id}/{dimension}"
-            if all(lacks_scale(scales, view) for scales in needs):
+            if all(any(view.field.tile_id(scale) is None for scale in scales) for scales in needs):
                 row = Rejection(item, "generation", "missing_scale", f"{dimension} needs a scale that the field lacks")
             elif field_id in fit:
                 row = Rejection(item, "generation", "unbalanced", f"{dimension}: no partners with the other keys")

@@ -115,10 +115,11 @@ def _observe(shown: list[Feature], tools: Tools) -> str:
 def _steps(path: Path, tools: Tools) -> Iterator[ReasoningStep]:
     words = _words()
     for hop, (edge, start, end) in enumerate(zip(path.edges, path.nodes[:-1], path.nodes[1:], strict=True)):
+        predicate, said = PREDICATES[edge.predicate], _say(start, tools)
         slots = {
-            "start": _say(start, tools),
+            "start": said,
             "end": _say(end, tools),
-            "words": PREDICATES[edge.predicate].words if edge.subject == start else PREDICATES[edge.predicate].inverse,
+            "words": tools.phrases.agree(said, predicate.words if edge.subject == start else predicate.inverse),
             "modality": words["modality"].get(edge.modality, ""),
         }
         text = render(words["next_step" if hop else "first_step"], slots)
@@ -141,7 +142,8 @@ def _rule_out(view: FieldView, diagnosis: Feature, tools: Tools) -> list[Reasoni
     if not found:
         return []
     other, edge, feature = tools.choice(view.field.field_id, "rule out").choice(found)
-    slots = {"other": tools.phrases.say(other), "finding": tools.phrases.say(feature.concept_id)}
+    finding = tools.phrases.say(feature.concept_id)
+    slots = {"other": tools.phrases.say(other), "finding": finding, "does": tools.phrases.agree(finding, "does not")}
     text = render(_words()["rule_out"], slots)
     cited = (feature.concept_id, other)
     return [ReasoningStep(text[:1].upper() + text[1:], edge.edge_id, edge.primary_knowledge_source, cited)]

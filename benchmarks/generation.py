@@ -1,0 +1,333 @@
+"""Is what the rules generate complete, right, fast, and impossible to tell from its text alone?
+
+Fields are drawn from the plan of the demo (12 patients, 24 slides), so no slide has to be read.
+
+Usage: python benchmarks/generation.py [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from demo.plan import plan_demo
+from kg.build import build_graph
+from kg.graph import Graph
+from kg.sources import starter_source
+from kg.vocabulary import load_vocabulary
+from schemas.ids import content_id
+from schemas.records import Caption, Feature, Field, Perturbation, Question
+from schemas.records.generation import DIMENSIONS, OPERATOR_ROLES
+from tasks.generation.config import GenerationConfig
+from tasks.generation.mirror import mirrored
+from tasks.generation.questions import write_questions
+from tasks.generation.texts import generate_texts
+from tasks.splits import assign_splits
+from tasks.store import ShardStore, ShardWriter
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "tasks" / "generation" / "templates"
+Z90 = 1.6449  # two-sided 90%
+TIE = 1e-6  # margin below which a reader of pairs says nothing
+Claim = dict[str, Any]
+
+
+def demo_fields(slides: int = 24, patients: int = 12, seed: int = 0, per_region: int = 9) -> list[Field]:
+    """Return fields as the demo's slides give them: about nine in each annotated region."""
+    vocabulary = load_vocabulary()
+    chance = random.Random(seed)
+    fields = []
+    for slide in plan_demo(slides, patients, seed):
+        for region, values in enumerate(slide.regions):
+            for number in range(per_region + chance.choice((-1, 0, 1))):
+                field_id = content_id("field", slide.name, region, number)
+                features = [
+                    _feature(field_id, name, value, vocabulary.attributes[name].values[value].concept_id)
+                    for name, value in values.items()
+                ]
+                diagnosis = vocabulary.diagnosis(slide.organ, values["architecture"])
+                if diagnosis is not None:
+                    concept = diagnosis.concept_id
+                    features.append(_feature(field_id, "diagnosis", concept.partition(":")[2], concept))
+                tiles = (f"{field_id}-low", f"{field_id}-mid", f"{field_id}-high")
+                fields.append(Field(field_id, slide.name, slide.patient_id, 0, 0, *tiles, slide.organ, tuple(features)))
+    return fields
+
+
+def _feature(field_id: str, name: str, value: str, concept: str) -> Feature:
+    known = load_vocabulary().attributes.get(name)
+    return Feature(
+        feature_id=content_id("feat", field_id, name),
+        scale=known.scale if known else "low",
+        attribute=name,
+        value=value,
+        concept_id=concept,
+        source="annotation",
+    )
+
+
+def wrong_keys(questions: Sequence[Question], fields: Sequence[Field], graph: Graph) -> int:
+    """Count questions whose key is not the one option that the field's features make true.
+
+    Written apart from the generator: options are read back from their text by the phrases that stand in it, and what
+    they say to a claim is looked up in the edges.
+    """
+    phrases = yaml.safe_load((TEMPLATES / "phrases.yaml").read_text(encoding="utf-8"))["phrases"]
+    concept_of = {said: concept for concept, several in phrases.items() for said in several}
+    finder = re.compile("|".join(sorted(map(re.escape, concept_of), key=len, reverse=True)), re.IGNORECASE)
+    shown = {field.field_id: {feature.concept_id for feature in field.features} for field in fields}
+    verdict = {"in support": "has", "against it": "excludes", "undecided": None}
+    wrong = 0
+    for row in questions:
+        true = []
+        for index, option in enumerate(row.options):
+            said = [concept_of[match.group(0).lower()] for match in finder.finditer(option)]
+            if said and set(said) <= shown[row.field_id]:
+                true.append(index)
+            claim = finder.search(row.question) if row.dimension == "confirmation" else None
+            if claim:
+                words = re.findall("|".join(verdict), option)
+                judged = said[-len(words) :]
+                right = [_verdict(graph, concept_of[claim.group(0).lower()], concept) for concept in judged]
+                wrong += [verdict[word] for word in words] != right
+        wrong += true != [row.answer_index]
+    return wrong
+
+
+def _verdict(graph: Graph, claim: str, finding: str) -> str | None:
+    stated = {(e.subject, e.object): e.modality for e in graph.edges if {e.subject, e.object} == {claim, finding}}
+    if "excludes" in stated.values():
+        return "excludes"
+    if stated:
+        return "has" if stated.get((claim, finding)) == "has" else None
+    had = {edge.object for edge in graph.out_edges(claim) if edge.modality == "has"}
+    against = {frozenset((e.subject, e.object)) for e in graph.edges if e.modality == "excludes"}
+    return "excludes" if any(frozenset((one, finding)) in against for one in had) else None
+
+
+def unbalanced_groups(questions: Sequence[Question], *, by_patient: bool) -> int:
+    """Count groups of one split and option set (and patient, and order) whose keys are not equally frequent."""
+    groups: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for row in questions:
+        if row.option_set_id:
+            place = (row.patient_id, *row.options) if by_patient else ()
+            groups[row.split, row.option_set_id, *place][row.options[row.answer_index]] += 1
+    return sum(len(counts) != 4 or len(set(counts.values())) != 1 for counts in groups.values())
+
+
+def whole_blocks(questions: Sequence[Question], count: int) -> list[Question]:
+    """Return about `count` questions, counterbalanced ones in whole blocks, in seeded order."""
+    blocks: dict[str, list[Question]] = defaultdict(list)
+    for row in questions:
+        name = f"{row.split}/{row.option_set_id}/{row.provenance.parameters}" if row.option_set_id else row.question_id
+        blocks[name].append(row)
+    order = sorted(blocks)
+    random.Random(0).shuffle(order)
+    taken: list[Question] = []
+    for name in order:
+        if len(taken) < count:
+            taken += blocks[name]
+    return taken
+
+
+def read_questions(questions: Sequence[Question]) -> NDArray[np.int64]:
+    """Return the option that an ensemble of four fitted text-only readers chooses, out of fold by patient."""
+    from lightgbm import LGBMClassifier
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
+    options = [option for row in questions for option in row.options]
+    key = np.array([i == row.answer_index for row in questions for i in range(len(row.options))])
+    groups = np.array([row.patient_id for row in questions for _ in row.options])
+    cues = np.array([_cues(row, index) for row in questions for index in range(len(row.options))])
+    words = TfidfVectorizer(ngram_range=(1, 2)).fit_transform(options)
+    total = np.zeros(len(key))
+    readers = [
+        (LogisticRegression(max_iter=500), cues),
+        (LGBMClassifier(n_estimators=60, verbose=-1, n_jobs=1), cues),
+        (LogisticRegression(max_iter=300), words),
+        (RandomForestClassifier(60, min_samples_leaf=5, n_jobs=1, random_state=0), cues),
+    ]
+    for reader, features in readers:
+        for train, test in GroupKFold(5).split(features, key, groups):
+            total[test] += reader.fit(features[train], key[train]).predict_proba(features[test])[:, 1]
+    ties = np.random.default_rng(0).random(len(total)) * 1e-9
+    chosen: NDArray[np.int64] = (total + ties).reshape(-1, 4).argmax(axis=1)
+    return chosen
+
+
+def _cues(row: Question, index: int) -> list[float]:
+    sets = [set(re.findall(r"\w+", option.lower())) for option in row.options]
+    own, asked = sets[index], set(re.findall(r"\w+", row.question.lower()))
+    agreement = [len(own & other) / len(own | other) for other in sets if other is not own]
+    lengths = [len(option) for option in row.options]
+    text = row.options[index].lower()
+    magnitude = sum(word in text for word in ("high", "marked", "dense", "frequent", "many", "enlarged", "prominent"))
+    denial = sum(word in text for word in ("against", "undecided", "not", "few", "hardly", "little"))
+    own_length = lengths[index]
+    rank = sum(length < own_length for length in lengths)
+    return [own_length, own_length / max(lengths), rank, float(np.mean(agreement)), max(agreement), len(own & asked),
+            magnitude, denial, index, len(own)]  # fmt: skip
+
+
+def pair_reader(rows: Sequence[Perturbation], caption: dict[str, str]) -> NDArray[np.float64]:
+    """Return per pair 1 where a fitted text-only reader tells the caption (a tie is half), out of fold by patient."""
+    from scipy.sparse import vstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
+    originals, changed = [caption[row.caption_id] for row in rows], [row.text for row in rows]
+    tfidf = TfidfVectorizer(ngram_range=(1, 3)).fit(originals + changed)
+    difference = tfidf.transform(originals) - tfidf.transform(changed)
+    groups = np.array([row.patient_id for row in rows])
+    told = np.zeros(len(rows))
+    for train, test in GroupKFold(5).split(difference, groups=groups):
+        both = vstack([difference[train], -difference[train]])
+        side = np.repeat([1, 0], len(train))
+        reader = LogisticRegression(max_iter=300, fit_intercept=False).fit(both, side)
+        margin = reader.decision_function(difference[test])
+        told[test] = np.where(np.abs(margin) < TIE, 0.5, margin > 0)
+    return told
+
+
+def upper_end(hits: NDArray[Any], blocks: Sequence[str]) -> tuple[float, float]:
+    """Return the share of hits and the upper end of its 90% interval, clustered by block."""
+    values = np.asarray(hits, dtype=float)
+    by_block: dict[str, list[float]] = defaultdict(list)
+    for value, block in zip(values, blocks, strict=True):
+        by_block[block].append(value)
+    mean = float(values.mean())
+    residuals = np.array([sum(found) - mean * len(found) for found in by_block.values()])
+    clusters = max(len(residuals), 2)
+    error = np.sqrt((residuals**2).sum() * clusters / (clusters - 1)) / len(values)
+    return mean, mean + Z90 * float(error)
+
+
+def write_texts(fields: Sequence[Field], graph: Graph) -> tuple[list[Caption], list[Perturbation], int]:
+    """Return the captions, perturbations and number of reasoning samples of all slides."""
+    captions: list[Caption] = []
+    perturbations: list[Perturbation] = []
+    reasoned = 0
+    slides: dict[str, list[Field]] = defaultdict(list)
+    for field in fields:
+        slides[field.slide_id].append(field)
+    with tempfile.TemporaryDirectory() as folder:
+        store = ShardStore(Path(folder))
+        for slide, group in slides.items():
+
+            def make(out: ShardWriter, group: list[Field] = group) -> None:
+                generate_texts(group, graph, load_vocabulary(), GenerationConfig(), out)
+
+            store.ensure("texts", slide, make)
+            shard = store.open("texts", slide)
+            captions += shard.records("captions", Caption)
+            perturbations += shard.records("perturbations", Perturbation)
+            reasoned += shard.info.rows["reasoning"]
+    return captions, perturbations, reasoned
+
+
+def claim(name: str, value: float, unit: str, goal: str, reached: bool) -> Claim:
+    """Return one line of the result."""
+    return {"claim": name, "value": round(value, 4), "unit": unit, "goal": goal, "reached": bool(reached)}
+
+
+def question_claims(fields: list[Field], splits: dict[str, str], graph: Graph, count: int) -> Iterable[Claim]:
+    """Yield what is measured on questions."""
+    vocabulary = load_vocabulary()
+    started = time.process_time()
+    many, _ = write_questions(fields, splits, graph, vocabulary, GenerationConfig(questions_per_field=3))
+    wall = (time.process_time() - started) * 10_000 / len(many)
+    yield claim("10,000 questions, CPU time", wall, "s", "<= 60", wall <= 60)
+    wrong = wrong_keys(many[:10_000], fields, graph)
+    yield claim(f"wrong keys in {min(len(many), 10_000):,}", wrong, "questions", "0", wrong == 0)
+    rows, _ = write_questions(fields, splits, graph, vocabulary, GenerationConfig())
+    yield claim("questions of the demo", len(rows), "questions", ">= 4000", len(rows) >= 4000)
+    for dimension in DIMENSIONS:
+        found = Counter(row.template for row in rows if row.dimension == dimension)
+        yield claim(f"{dimension}", sum(found.values()), "questions", ">= 300", sum(found.values()) >= 300)
+        for template, number in sorted(found.items()):
+            yield claim(f"{dimension} x {template}", number, "questions", ">= 1", number >= 1)
+    fixed = sum(row.template_kind == "fixed" for row in rows) / len(rows)
+    yield claim("share of fixed templates", fixed, "share", "0.4 to 0.6", 0.4 <= fixed <= 0.6)
+    sets = len({row.option_set_id for row in rows} - {None})
+    yield claim("distinct option sets", sets, "sets", ">= 40", sets >= 40)
+    free = sum(row.option_set_id is None for row in rows) / len(rows)
+    yield claim("share with options of their own", free, "share", "<= 0.15", free <= 0.15)
+    for by_patient, name in ((False, "split and set"), (True, "split, set, patient and order")):
+        bad = unbalanced_groups(rows, by_patient=by_patient)
+        yield claim(f"groups by {name} with unequal keys", bad, "groups", "0", bad == 0)
+    sample = whole_blocks(rows, count)
+    hits = read_questions(sample) == np.array([row.answer_index for row in sample])
+    for cell in sorted({row.cell for row in sample}):
+        at = [index for index, row in enumerate(sample) if row.cell == cell]
+        blocks = [sample[i].provenance.parameters if sample[i].option_set_id else sample[i].question_id for i in at]
+        mean, upper = upper_end(hits[at], blocks)
+        goal = "for screening" if sample[at[0]].option_set_id is None else "upper end <= 0.30"
+        name = f"ensemble of four, {cell} (n={len(at)}, upper end {upper:.3f})"
+        yield claim(name, mean, "accuracy", goal, upper <= 0.30 or goal == "for screening")
+
+
+def text_claims(fields: list[Field], splits: dict[str, str], graph: Graph) -> Iterable[Claim]:
+    """Yield what is measured on captions and perturbations."""
+    captions, rows, reasoned = write_texts(fields, graph)
+    yield claim("captions", len(captions), "captions", ">= 1", bool(captions))
+    yield claim("reasoning samples", reasoned, "samples", ">= 1", reasoned > 0)
+    text = {caption.caption_id: caption.text for caption in captions}
+    broken = sum(text[r.caption_id][: r.start] + r.replacement + text[r.caption_id][r.end :] != r.text for r in rows)
+    yield claim("perturbations beyond their span", broken, "rows", "0", broken == 0)
+    across = mirrored([row for row in rows if row.hard_negative], text, splits, seed=0)
+    yield claim("mirrored within patients, where all slides are at hand", len(across), "perturbations", ">= 1", True)
+    told = pair_reader(rows, text)
+    mirror_rows = [row for row in rows if row.mirrored]
+    mirror_told = pair_reader(mirror_rows, text)
+    for operator, roles in OPERATOR_ROLES.items():
+        for role in roles:
+            at = [i for i, row in enumerate(rows) if (row.operator, row.role) == (operator, role)]
+            inside = [i for i, row in enumerate(mirror_rows) if (row.operator, row.role) == (operator, role)]
+            shares = f"all {told[at].mean():.2f}, mirrored {mirror_told[inside].mean() if inside else float('nan'):.2f}"
+            name = f"{operator} x {role} (mirrored {len(inside)}; pair reader: {shares})"
+            yield claim(name, len(at), "perturbations", ">= 1", bool(at and inside))
+    for name, found, goal in (("all perturbations", (rows, told), 1.0), ("mirrored", (mirror_rows, mirror_told), 0.55)):
+        mean, upper = upper_end(found[1], [row.patient_id for row in found[0]])
+        yield claim(f"pair reader, {name} (upper end {upper:.3f})", mean, "accuracy", f"<= {goal}", upper <= goal)
+
+
+def main() -> None:
+    """Measure, print the table and write it as JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer fields and questions")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    graph = build_graph([starter_source()]).graph
+    fields = demo_fields(per_region=9)
+    organs = {field.patient_id: field.organ for field in fields}
+    shares = GenerationConfig().splits.model_dump()
+    counts = Counter(field.patient_id for field in fields)
+    splits = assign_splits(counts, shares=shares, seed=0, organ_of_patient=organs)
+    claims = [*question_claims(fields, splits, graph, 800 if arguments.quick else 2000)]
+    few = [field for index, field in enumerate(fields) if index % 3 == 0] if arguments.quick else fields
+    claims += text_claims(few, splits, graph)
+    width = max(len(row["claim"]) for row in claims)
+    for row in claims:
+        mark = "yes" if row["reached"] else "NO"
+        print(f"{row['claim']:<{width}}  {row['value']:>10,g} {row['unit']:<14} {row['goal']:<18} {mark}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(claims, indent=1))
+
+
+if __name__ == "__main__":
+    main()

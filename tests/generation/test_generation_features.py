@@ -1,0 +1,238 @@
+"""Findings of several sources become scale-specific features."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kg.graph import Graph
+from kg.link import Linker
+from kg.vocabulary import Vocabulary
+from schemas.errors import ConfigError, FileFormatError, InputError
+from schemas.records import Field, Mention, Report, Section, Slide
+from tasks.generation.config import FeaturesConfig
+from tasks.generation.expert_captions import read_expert_captions
+from tasks.generation.features import attach_features, generate_features
+from tasks.generation.reports import link_reports
+from tasks.store import ShardWriter
+
+Boxes = dict[str, tuple[float, float, float, float]]
+Places = tuple[list[Field], Boxes]
+
+
+def _region(x: float, y: float, width: float, height: float, **metadata: str) -> dict[str, Any]:
+    ring = [[x, y], [x + width, y], [x + width, y + height], [x, y + height], [x, y]]
+    return {"geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"metadata": metadata}}
+
+
+def _geojson(path: Path, *regions: dict[str, Any]) -> Path:
+    features = [{"type": "Feature", **region} for region in regions]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+@pytest.fixture
+def places() -> Places:
+    """One field in the middle of 1,000 px: low 400, mid 100, high 20 px wide."""
+    field = Field("field_1", "slide_breast", "p1", 500, 500, "low", "mid", "high", "breast")
+    return [field], {"low": (300, 300, 400, 400), "mid": (450, 450, 100, 100), "high": (490, 490, 20, 20)}
+
+
+@pytest.fixture
+def attach(places: Places, slide: Slide, vocabulary: Vocabulary) -> Callable[..., dict[str, str]]:
+    """attribute -> value for the one field, with the rejections under `!`."""
+
+    def run(*, config: FeaturesConfig | None = None, **sources: Any) -> dict[str, str]:
+        fields, boxes = places
+        featured, rejections = attach_features(fields, slide, boxes, config or FeaturesConfig(), vocabulary, **sources)
+        held = {
+            f"{f.attribute}{'' if f.polarity == 'present' else '/' + f.polarity}": f.value for f in featured[0].features
+        }
+        return held | {"!": " ".join(sorted(row.reason for row in rejections))}
+
+    return run
+
+
+def test_a_region_gives_each_attribute_at_its_own_scale_and_the_diagnosis(
+    tmp_path: Path, attach: Callable[..., dict[str, str]]
+) -> None:
+    region = _region(
+        0, 0, 1000, 1000, architecture="solid", nucleoli="Prominent", stroma="desmoplastic stroma", reader="AB"
+    )
+    held = attach(annotations=_geojson(tmp_path / "a.geojson", region))
+    expected = {"architecture": "solid", "nucleoli": "prominent", "stroma": "desmoplastic"}
+    assert held == expected | {"diagnosis": "breast_medullary_carcinoma", "!": ""}
+
+
+def test_a_small_region_speaks_of_the_high_scale_only(tmp_path: Path, attach: Callable[..., dict[str, str]]) -> None:
+    region = _region(480, 480, 40, 40, architecture="solid", nucleoli="prominent")
+    assert attach(annotations=_geojson(tmp_path / "a.geojson", region)) == {"nucleoli": "prominent", "!": ""}
+
+
+@pytest.mark.parametrize(("split_x", "held"), [(420, "papillary"), (500, None), (580, "solid")])
+def test_a_value_holds_where_it_holds_most_of_the_annotated_area(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], split_x: float, held: str | None
+) -> None:
+    left = _region(0, 0, split_x, 1000, architecture="solid")
+    right = _region(split_x, 0, 1000 - split_x, 1000, architecture="papillary")
+    found = attach(annotations=_geojson(tmp_path / "a.geojson", left, right))
+    assert found.get("architecture") == held
+    assert found["!"] == ("" if held else "ambiguous_feature no_features")
+
+
+@given(pieces=st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900), st.integers(5, 900)), max_size=8))
+def test_overlapping_regions_of_one_value_count_once(
+    pieces: list[tuple[int, int, int]], tmp_path_factory: pytest.TempPathFactory, slide: Slide, vocabulary: Vocabulary
+) -> None:
+    path = tmp_path_factory.mktemp("a") / "a.geojson"
+    field = Field("field_1", "slide_breast", "p1", 500, 500, "low", None, None, "breast")
+    solid = [_region(x, y, side, side, architecture="solid") for x, y, side in pieces]
+    # The other value holds two thirds of the box for certain, so no heap of overlapping regions may outvote it.
+    _geojson(path, *solid, _region(0, 0, 1000, 1000, architecture="papillary"))
+    featured, _ = attach_features(
+        [field], slide, {"low": (300, 300, 400, 400)}, FeaturesConfig(min_share=0.51), vocabulary, annotations=path
+    )
+    assert {f.value for f in featured[0].features if f.attribute == "architecture"} <= {"papillary"}
+
+
+def test_a_classification_stands_for_its_value_where_there_is_no_metadata(
+    tmp_path: Path, attach: Callable[..., dict[str, str]]
+) -> None:
+    region = _region(0, 0, 1000, 1000)
+    region["properties"] = {"classification": {"name": "Cribriform"}}
+    assert attach(annotations=_geojson(tmp_path / "a.geojson", region))["architecture"] == "cribriform"
+
+
+def test_an_unknown_value_is_rejected_once_and_an_annotated_diagnosis_wins(
+    tmp_path: Path, attach: Callable[..., dict[str, str]]
+) -> None:
+    tubular = "tubular carcinoma of the breast"
+    region = _region(0, 0, 1000, 1000, architecture="solid", nucleoli="huge", diagnosis=tubular)
+    held = attach(annotations=_geojson(tmp_path / "a.geojson", region, region))
+    assert held == {"architecture": "solid", "diagnosis": "breast_tubular_carcinoma", "!": "unknown_concept"}
+
+
+def test_a_broken_annotation_file_is_one_clear_error(tmp_path: Path, attach: Callable[..., dict[str, str]]) -> None:
+    path = tmp_path / "a.geojson"
+    for content in ("{", '{"type": "x"}', '{"features": [{"geometry": {"type": "Polygon", "coordinates": 3}}]}'):
+        path.write_text(content)
+        with pytest.raises(FileFormatError, match=r"a\.geojson"):
+            attach(annotations=path)
+
+
+def _mentions(linker: Linker, text: str) -> list[Mention]:
+    return link_reports([Report("report_1", "p1", (Section("microscopic", text),))], linker)
+
+
+def test_reports_keep_their_status_and_what_no_slide_shows_is_rejected(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    text = "Solid architecture with prominent nucleoli. No geographic necrosis. Stage pT2. Keratin pearls are seen."
+    held = attach(mentions=_mentions(linker, text), graph=graph)
+    assert held["nucleoli"] == "prominent"
+    assert held["!"] == "not_visible unknown_concept"
+    # solid is present, necrosis is denied: one attribute, two values, no contradiction
+    assert held["architecture"] == "solid"
+    assert held["architecture/absent"] == "necrosis"
+
+
+def test_reports_do_not_fill_in_what_an_annotated_place_leaves_out(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker
+) -> None:
+    region = _region(0, 0, 1000, 1000, architecture="stroma")
+    mentions = _mentions(linker, "Papillary architecture, prominent nucleoli.")
+    held = attach(annotations=_geojson(tmp_path / "a.geojson", region), mentions=mentions)
+    assert held == {"architecture": "stroma", "!": ""}
+
+
+def test_a_report_that_names_two_values_leaves_the_attribute_open(
+    attach: Callable[..., dict[str, str]], linker: Linker
+) -> None:
+    held = attach(mentions=_mentions(linker, "Solid architecture and papillary architecture, prominent nucleoli."))
+    assert held == {"nucleoli": "prominent", "!": "ambiguous_feature"}
+
+
+def test_expert_captions_speak_of_their_scale_and_outrank_reports(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker
+) -> None:
+    path = tmp_path / "captions.csv"
+    rows = [
+        "slide_id,tile_id,scale,text,x,y,width,height",
+        "slide_breast,high,high,Prominent nucleoli and desmoplastic stroma.,,,,",
+        "slide_breast,,mid,Myxoid stroma.,440,440,100,100",
+        "slide_breast,,mid,Dense chronic inflammation.,0,0,100,100",
+        "other,,low,Solid architecture.,,,,",
+    ]
+    path.write_text("\n".join(rows))
+    mentions = _mentions(linker, "Inconspicuous nucleoli.")
+    held = attach(captions=read_expert_captions(path), linker=linker, mentions=mentions)
+    assert held == {"nucleoli": "prominent", "stroma": "myxoid", "!": ""}
+
+
+@pytest.mark.parametrize(
+    "row", ['{"scale": "low"}', '{"scale": "x", "text": "a"}', "{", '{"scale": "low", "text": "a"}']
+)
+def test_a_malformed_caption_names_its_line(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "captions.jsonl"
+    path.write_text('{"scale": "low", "text": "a", "slide_id": "s"}\n' + row)
+    with pytest.raises(FileFormatError, match=r"captions\.jsonl, line 2"):
+        read_expert_captions(path)
+
+
+def test_captions_without_a_linker_and_tiles_without_a_box_are_errors(
+    tmp_path: Path, places: Places, slide: Slide, vocabulary: Vocabulary, attach: Callable[..., dict[str, str]]
+) -> None:
+    path = tmp_path / "captions.jsonl"
+    path.write_text('{"scale": "low", "text": "a", "slide_id": "slide_breast"}')
+    with pytest.raises(InputError, match="linker"):
+        attach(captions=read_expert_captions(path))
+    with pytest.raises(InputError, match="no box for its tile mid"):
+        attach_features(places[0], slide, {"low": (0, 0, 1, 1)}, FeaturesConfig(), vocabulary)
+
+
+def test_a_field_that_nothing_is_known_of_stays_and_is_counted(
+    places: Places, slide: Slide, vocabulary: Vocabulary, writer: ShardWriter
+) -> None:
+    fields, boxes = places
+    featured = generate_features(fields, slide, boxes, FeaturesConfig(), vocabulary, out=writer)
+    assert [field.features for field in featured] == [()]
+    assert (writer.items_in, writer.items_out, dict(writer.rejected)) == (1, 0, {"no_features": 1})
+
+
+def test_a_source_cannot_be_named_twice() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        FeaturesConfig(sources=("report", "report"))
+    assert issubclass(ConfigError, InputError)
+
+
+def test_1200_fields_take_less_than_5_cpu_seconds(tmp_path: Path, slide: Slide, vocabulary: Vocabulary) -> None:
+    regions = [
+        _region(
+            500 * column,
+            500 * row,
+            500,
+            500,
+            architecture=("solid", "papillary")[(row + column) % 2],
+            nucleoli="prominent",
+        )
+        for row in range(12)
+        for column in range(12)
+    ]
+    annotations = _geojson(tmp_path / "a.geojson", *regions)
+    fields: list[Field] = []
+    boxes: Boxes = {}
+    for number in range(1200):
+        x, y = 13 * number % 5000, 29 * number % 5000
+        fields.append(Field(f"field_{number}", "s", "p1", x, y, f"l{number}", f"m{number}", f"h{number}", "breast"))
+        boxes |= {f"l{number}": (x, y, 600, 600), f"m{number}": (x, y, 150, 150), f"h{number}": (x, y, 30, 30)}
+    started = time.process_time()
+    featured, _ = attach_features(fields, slide, boxes, FeaturesConfig(), vocabulary, annotations=annotations)
+    assert time.process_time() - started < 5
+    assert sum(any(f.attribute == "nucleoli" for f in field.features) for field in featured) == 1200

@@ -1,0 +1,140 @@
+"""Reasoning samples and the filters that they must pass."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schemas.records import Field, Reasoning, ReasoningStep
+from tasks.generation.reasoning import reason
+from tasks.generation.reasoning_filters import FILTERS, refuse
+from tasks.generation.view import FieldView, Tools
+
+VALUES = {
+    "architecture": "solid",
+    "inflammation": "dense",
+    "stroma": "myxoid",
+    "nucleoli": "prominent",
+    "mitoses": "frequent",
+    "grade": "high",
+}
+
+
+@pytest.fixture
+def case(make_field: Callable[..., Field], tools: Tools) -> tuple[Reasoning, FieldView]:
+    view = FieldView(make_field(**VALUES))
+    sample, refused = reason(view, tools)
+    assert refused is None
+    assert sample is not None
+    return sample, view
+
+
+def test_a_sample_goes_from_findings_over_cited_edges_to_the_diagnosis(
+    case: tuple[Reasoning, FieldView], tools: Tools
+) -> None:
+    sample, view = case
+    assert sample.answer == "medullary carcinoma of the breast"
+    assert "solid architecture" in sample.observe
+    assert "prominent nucleoli" in sample.observe
+    for step in sample.think:
+        edge = tools.graph.by_id[step.edge_id or ""]
+        assert {edge.subject, edge.object} == set(step.concept_ids)
+        assert step.edge_source == edge.primary_knowledge_source
+        assert step.edge_id in sample.kg_path
+    reached = {concept for step in sample.think for concept in step.concept_ids}
+    assert "SSG:breast_medullary_carcinoma" in reached
+    assert len(sample.concept_ids) == len(sample.concept_status)
+    assert {f.concept_id for f in view.field.features} <= set(sample.concept_ids)
+
+
+def test_a_ruled_out_diagnosis_is_absent(case: tuple[Reasoning, FieldView]) -> None:
+    sample, _ = case
+    status = dict(zip(sample.concept_ids, sample.concept_status, strict=True))
+    denied = [concept for concept, value in status.items() if value == "absent"]
+    assert len(denied) == 1
+    assert denied[0].startswith("SSG:breast_")
+    assert status["SSG:breast_medullary_carcinoma"] == "present"
+
+
+def test_no_path_passes_through_what_the_field_excludes(make_field: Callable[..., Field], tools: Tools) -> None:
+    field = make_field(**(VALUES | {"architecture": "cribriform", "nucleoli": "inconspicuous"}))
+    sample, _ = reason(FieldView(field), tools)
+    assert sample is not None
+    assert "SSG:low_nuclear_grade" not in sample.concept_ids
+
+
+def test_a_field_without_a_diagnosis_gives_neither_sample_nor_rejection(
+    make_field: Callable[..., Field], tools: Tools
+) -> None:
+    assert reason(FieldView(make_field(architecture="stroma")), tools) == (None, None)
+
+
+def test_a_diagnosis_that_no_path_reaches_is_rejected(make_field: Callable[..., Field], tools: Tools) -> None:
+    field = make_field(architecture="solid")
+    alone = dataclasses.replace(field, features=tuple(f for f in field.features if f.attribute == "diagnosis"))
+    sample, rejection = reason(FieldView(alone), tools)
+    assert sample is None
+    assert rejection is not None
+    assert rejection.reason == "no_path"
+
+
+def _broken(sample: Reasoning, tools: Tools) -> dict[str, tuple[str, Any]]:
+    """What each filter must find: name -> (reason, sample with that one fault)."""
+    edges = [edge for edge in tools.graph.edges if edge.modality == "excludes"]
+    against = next(e for e in edges if "SSG:breast_medullary_carcinoma" in {e.subject, e.object})
+    excluding = ReasoningStep("It cannot be.", against.edge_id, "s", (against.subject, against.object))
+    provided = ReasoningStep("This agrees with the provided answer.", None, None)
+    flipped = tuple("absent" if i == 0 else status for i, status in enumerate(sample.concept_status))
+    replace = dataclasses.replace
+    more = sample.concept_ids
+    return {
+        "another answer": ("answer_contradicts_thinking", replace(sample, answer="tubular carcinoma of the breast")),
+        "an answer not reached": ("answer_contradicts_thinking", replace(sample, think=sample.think[:0])),
+        "an excluding step": ("answer_contradicts_thinking", replace(sample, think=(*sample.think, excluding))),
+        "a flipped polarity": ("answer_contradicts_thinking", replace(sample, concept_status=flipped)),
+        "an excluded concept": (
+            "answer_contradicts_thinking",
+            replace(
+                sample,
+                kg_path=(*sample.kg_path, *(e.edge_id for e in edges if e.object == "SSG:high_nuclear_grade")),
+                concept_ids=(*more, "SSG:low_nuclear_grade"),
+                concept_status=(*sample.concept_status, "present"),
+            ),
+        ),
+        "an unknown edge": ("asserts_unsupported_concept", replace(sample, kg_path=("edge_none",))),
+        "an unsupported concept": (
+            "asserts_unsupported_concept",
+            replace(
+                sample, concept_ids=(*more, "SSG:keratin_pearls"), concept_status=(*sample.concept_status, "present")
+            ),
+        ),
+        "counted nodes": ("claims_invisible_finding", replace(sample, observe="Nodes: 0/12 lymph nodes involved.")),
+        "a stage": ("claims_invisible_finding", replace(sample, observe=sample.observe + " This is pT2a pN0.")),
+        "talk of the answer": ("mentions_provided_answer", replace(sample, think=(*sample.think, provided))),
+        "the answer in the prompt": ("solvable_from_text", replace(sample, prompt=f"Is it {sample.answer}?")),
+        "a finding in the prompt": ("solvable_from_text", replace(sample, prompt="What has Solid architecture?")),
+    }
+
+
+def test_each_fault_is_found_and_named(case: tuple[Reasoning, FieldView], tools: Tools) -> None:
+    sample, view = case
+    assert refuse(sample, view, tools) is None
+    for name, (reason_wanted, broken) in _broken(sample, tools).items():
+        found = refuse(broken, view, tools)
+        assert found is not None, name
+        assert found[0] == reason_wanted, (name, found)
+
+
+def test_every_filter_finds_something_that_no_other_filter_finds(
+    case: tuple[Reasoning, FieldView], tools: Tools
+) -> None:
+    sample, view = case
+    needed = set()
+    for _, broken in _broken(sample, tools).values():
+        found = [check for check in FILTERS if next(iter(check(broken, view, tools)), None)]
+        if len(found) == 1:
+            needed.add(found[0])
+    assert needed == set(FILTERS)
