@@ -30,6 +30,8 @@ def annotated_origins(
         raise RefusedSlideError(
             "has no annotations", reason="missing_file", remedy="fill the manifest's column annotations"
         )
+    from shapely.errors import ShapelyError
+
     path = source.root / source.annotations
     if not path.is_file():
         raise RefusedSlideError(f"has annotations in {source.annotations}, which does not exist", reason="missing_file")
@@ -39,7 +41,7 @@ def annotated_origins(
         wanted = [geometry for name, geometry in shapes if not centres.classes or name in centres.classes]
         stride = finest.tile_px if centres.stride_um is None else max(1, round(centres.stride_um / finest.mpp))
         points = [point for geometry in wanted for point in _points(geometry, centres.fill, stride, finest.step_px0)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ShapelyError) as error:
         problem = f"has annotations in {source.annotations} that cannot be understood: {error}"
         raise RefusedSlideError(problem, reason="unreadable", remedy="export them as GeoJSON or CSV") from error
     x, y = bounds[:2]

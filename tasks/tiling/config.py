@@ -65,7 +65,7 @@ class Thresholds(StageConfig):
     """Standard deviation of the finest tile in grey levels; 0 turns the check off."""
     pen_fraction_max: Share = 0.05
     """Share of each tile covered by pen ink."""
-    fold_fraction_max: Share = 0.25
+    fold_fraction_max: Share = 0.15
     """Share of each tile covered by tissue folds."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,12 @@ from schemas.errors import InputError
 from schemas.ids import file_sha256
 from schemas.records import Rejection
 from schemas.rejection import Reason
-from tasks.tiling.config import MPP_MAX, MPP_MIN
 from tasks.tiling.hashing import slide_files, slide_sha256, stamp
+from tasks.tiling.sheet import read_manifest
 
 SLIDE_SUFFIXES = frozenset(
     {".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".dcm", ".czi"}
 )
-REQUIRED_COLUMNS = ("path", "patient_id")
-COLUMNS = (*REQUIRED_COLUMNS, "organ", "stain", "licence", "report", "annotations", "mpp")
 _BLOCK_BYTES = 1 << 22
 
 
@@ -85,12 +82,12 @@ def read_sources(
     if manifest is None:
         rows, roots = _listed_without_manifest(slides), [slides if slides.is_dir() else slides.parent]
     else:
-        rows = _manifest_rows(manifest)
+        rows = read_manifest(manifest)
         roots = [manifest.parent, slides if slides.is_dir() else slides.parent]
     sources: list[SlideSource] = []
     rejections: list[Rejection] = []
     for row in rows:
-        found = _source(row, [root.resolve() for root in roots], cache)
+        found = _source(row, [root.resolve() for root in roots], cache, links=manifest is None)
         if isinstance(found, Rejection):
             rejections.append(found)
         elif not (manifest is not None and slides.is_file() and found.path != slides.resolve()):
@@ -112,54 +109,11 @@ def _listed_without_manifest(slides: Path) -> list[dict[str, str]]:
     return [{"path": name, "patient_id": Path(name).stem} for name in names]
 
 
-def _manifest_rows(manifest: Path) -> list[dict[str, str]]:
-    if not manifest.is_file():
-        raise InputError(f"no manifest {manifest.name}", remedy=f"give a CSV file with columns {','.join(COLUMNS)}")
-    try:
-        with manifest.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            columns = [column.strip() for column in reader.fieldnames or []]
-            _check_columns(manifest.name, columns)
-            rows = [
-                {column: (value or "").strip() for column, value in zip(columns, row.values(), strict=False)}
-                for row in reader
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{manifest.name} is not a CSV file in UTF-8: {error}", remedy="export it again") from error
-    if not rows:
-        raise InputError(f"{manifest.name} lists no slide", remedy="add one row per slide")
-    for line, row in enumerate(rows, start=2):
-        _check_row(f"{manifest.name} line {line}", row)
-    return rows
-
-
-def _check_columns(name: str, columns: list[str]) -> None:
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
-    if missing:
-        raise InputError(f"{name} lacks column {', '.join(missing)}", remedy=f"columns are {','.join(COLUMNS)}")
-    unknown = sorted(set(columns) - set(COLUMNS))
-    if unknown:
-        raise InputError(f"{name} has unknown column {', '.join(unknown)}", remedy=f"columns are {','.join(COLUMNS)}")
-
-
-def _check_row(place: str, row: dict[str, str]) -> None:
-    for column in REQUIRED_COLUMNS:
-        if not row.get(column):
-            raise InputError(f"{place}: {column} is empty", remedy="fill it in")
-    if text := row.get("mpp"):
-        try:
-            mpp = float(text)
-        except ValueError:
-            mpp = float("nan")
-        if not MPP_MIN <= mpp <= MPP_MAX:
-            raise InputError(f"{place}: mpp {text} is not between {MPP_MIN} and {MPP_MAX} um/px", remedy="correct it")
-
-
-def _source(row: dict[str, str], roots: list[Path], cache: Path | None) -> SlideSource | Rejection:
+def _source(row: dict[str, str], roots: list[Path], cache: Path | None, *, links: bool) -> SlideSource | Rejection:
     uri = row["path"]
     if is_url(uri):
         return _remote_source(row, roots[0])
-    path, root = _locate(uri, roots)
+    path, root = _locate(uri, roots, links=links)
     if isinstance(path, str):
         return _rejected(uri, "missing_file", path)
     if path.is_dir():
@@ -172,7 +126,7 @@ def _source(row: dict[str, str], roots: list[Path], cache: Path | None) -> Slide
         sha256 = slide_sha256(path, cache)
     except OSError as error:
         return _rejected(uri, "unreadable", f"cannot be read: {error.strerror or 'input/output error'}")
-    return _described(row, root, path=path, name=path.name, sha256=sha256, size_bytes=size, modified_ns=modified)
+    return _described(row, root, path=path, name=Path(uri).name, sha256=sha256, size_bytes=size, modified_ns=modified)
 
 
 def _described(
@@ -199,8 +153,11 @@ def _described(
     )
 
 
-def _locate(uri: str, roots: list[Path]) -> tuple[Path | str, Path]:
-    """Return the file inside one of the folders, or why there is none; and the folder."""
+def _locate(uri: str, roots: list[Path], *, links: bool = False) -> tuple[Path | str, Path]:
+    """Return the file inside one of the folders, or why there is none; and the folder.
+
+    Only with `links` may a symbolic link lead out: a folder of links is the user's own, a manifest may be anyone's.
+    """
     problem = "does not exist"
     for root in roots:
         try:
@@ -210,7 +167,7 @@ def _locate(uri: str, roots: list[Path]) -> tuple[Path | str, Path]:
         except (OSError, RuntimeError):  # RuntimeError: how Python 3.11 names a loop of symbolic links
             problem = "is a loop of symbolic links or cannot be reached"
             continue
-        if path.is_relative_to(root):
+        if links or path.is_relative_to(root):
             return path, root
         problem = "leads outside the folder of the manifest"
     return problem, roots[0]

@@ -96,7 +96,7 @@ def read_overview(reader: SlideReader, mpp: tuple[float, float], mask_mpp: float
     pen = find_pen(pixels[..., :3])
     true_mpp = (step[0] * mpp[0] + step[1] * mpp[1]) / 2
     tissue = find_tissue(pixels[..., :3], exclude=pen | damaged, mpp=true_mpp)
-    folds = find_folds(pixels[..., :3], tissue)
+    folds = find_folds(pixels[..., :3], tissue, mpp=true_mpp)
     maps = [ShareMap(mask, step) for mask in (tissue, pen, folds, damaged)]
     return Overview(pixels, step, *maps)
 

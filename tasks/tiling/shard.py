@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
-from schemas.ids import content_id
 from schemas.records import Field, Rejection, Slide, Tile
 from tasks.store import ROW_GROUP, ShardWriter
 from tasks.tiling.centres import plan_fields
@@ -17,10 +15,11 @@ from tasks.tiling.hashing import slide_files, slide_sha256, stamp
 from tasks.tiling.maker import TileMaker
 from tasks.tiling.manifest import SlideSource, is_url
 from tasks.tiling.overlay import draw_overlay
-from tasks.tiling.overview import Overview, read_overview
+from tasks.tiling.overview import read_overview
 from tasks.tiling.planes import PixelCache
 from tasks.tiling.readers.choice import ReaderChoice, open_reader
 from tasks.tiling.readers.protocol import SlideGeometry, SlideReader
+from tasks.tiling.rows import field_record, slide_facts, slide_record, tile_facts, tile_records
 from tasks.tiling.scales import ScalePlan, plan_scales, slide_mpp
 from tasks.tiling.sweep import MadeField, sweep
 
@@ -90,7 +89,7 @@ def _tile(
     out.write_records("fields", fields, Field)
     rejections = [field.rejection() for field in dropped]
     out.count(items_in=len(fields) + len(dropped), items_out=len(fields), rejections=rejections)
-    out.facts.update(_slide_facts(geometry, mpp, choice), **_tile_facts(scales, overview, counts))
+    out.facts.update(slide_facts(geometry, mpp, choice), **tile_facts(scales, overview, counts))
     draw_overlay(out.path(OVERLAY), overview, slide, fields=fields, dropped=dropped, scales=scales)
 
 
@@ -123,27 +122,6 @@ def _maker(
     return TileMaker(reader, scales, fields, config=config, cache=cache, normalise=normalise)
 
 
-def slide_record(source: SlideSource, geometry: SlideGeometry, mpp: tuple[float, float]) -> Slide:
-    """Return the row of the table `slides`."""
-    return Slide(
-        slide_id=content_id("slide", source.patient_id, source.sha256),
-        patient_id=source.patient_id,
-        name=source.name,
-        uri=source.uri,
-        sha256=source.sha256,
-        vendor=geometry.vendor,
-        width_px0=geometry.width_px0,
-        height_px0=geometry.height_px0,
-        mpp_x=mpp[0],
-        mpp_y=mpp[1],
-        objective_power=geometry.objective_power,
-        icc_sha256=geometry.icc_sha256,
-        organ=source.organ,
-        stain=source.stain,
-        licence=source.licence,
-    )
-
-
 def _write_tiles(
     slide: Slide, made: Iterable[MadeField | DroppedField], config: TilingConfig, out: ShardWriter
 ) -> tuple[list[Field], list[DroppedField], Counter[str]]:
@@ -156,85 +134,15 @@ def _write_tiles(
             if isinstance(result, DroppedField):
                 dropped.append(result)
                 continue
-            tiles = _tile_records(slide.slide_id, result, config)
+            tiles = tile_records(slide.slide_id, result, config)
             counts.update(f"{tile.scale} {tile.reader}" for tile in tiles)
-            fields.append(_field_record(slide, result, tiles))
+            fields.append(field_record(slide, result, tiles))
             rows += tiles
             while len(rows) >= ROW_GROUP:
                 append(rows[:ROW_GROUP])
                 del rows[:ROW_GROUP]
         append(rows)
     return fields, dropped, counts
-
-
-def _tile_records(slide_id: str, made: MadeField, config: TilingConfig) -> list[Tile]:
-    records = []
-    encoding = (config.tile_px, config.jpeg_quality, config.jpeg_subsampling, config.normalisation)
-    for planned in reversed(made.field.tiles):
-        image = made.images[planned.scale]
-        x, y, width, height = planned.box_px0
-        how = "passthrough" if image.reader == "passthrough" else encoding
-        records.append(
-            Tile(
-                tile_id=content_id("tile", slide_id, planned.box_px0, planned.scale, how),
-                slide_id=slide_id,
-                field_id=made.field.field_id,
-                scale=planned.scale,
-                mpp=round(planned.plan.mpp, 6),
-                x_px0=x,
-                y_px0=y,
-                box_width_px0=width,
-                box_height_px0=height,
-                width_px=config.tile_px,
-                height_px=config.tile_px,
-                tissue_fraction=round(planned.tissue, 4),
-                inside_fraction=round(planned.inside, 4),
-                focus=round(image.focus, 3),
-                pen_fraction=round(planned.pen, 4),
-                fold_fraction=round(planned.folds, 4),
-                reader=image.reader,
-                image=image.jpeg,
-            )
-        )
-    return records
-
-
-def _field_record(slide: Slide, made: MadeField, tiles: list[Tile]) -> Field:
-    ids = {f"{tile.scale}_tile_id": tile.tile_id for tile in tiles}
-    return Field(
-        field_id=made.field.field_id,
-        slide_id=slide.slide_id,
-        patient_id=slide.patient_id,
-        centre_x_px0=made.field.centre_px0[0],
-        centre_y_px0=made.field.centre_px0[1],
-        organ=slide.organ,
-        low_tile_id=ids.get("low_tile_id"),
-        mid_tile_id=ids.get("mid_tile_id"),
-        high_tile_id=ids.get("high_tile_id"),
-    )
-
-
-def _slide_facts(geometry: SlideGeometry, mpp: tuple[float, float], choice: ReaderChoice) -> dict[str, Any]:
-    return {
-        "reader": choice.reader,
-        "reader_reason": choice.reason,
-        "vendor": geometry.vendor,
-        "mpp": list(mpp),
-        "levels": [[level.width, level.height, level.downsample_x, level.downsample_y] for level in geometry.levels],
-    }
-
-
-def _tile_facts(scales: tuple[ScalePlan, ...], overview: Overview, counts: Counter[str]) -> dict[str, Any]:
-    return {
-        "scales": {
-            plan.scale: {"mpp": round(plan.mpp, 6), "level": plan.level, "ratio": list(plan.ratio)} for plan in scales
-        },
-        "tiles": dict(sorted(counts.items())),
-        "tissue_share": round(float(overview.tissue.mask.mean()), 4),
-        "pen_share": round(float(overview.pen.mask.mean()), 4),
-        "fold_share": round(float(overview.folds.mask.mean()), 4),
-        "damaged_share": round(float(overview.damaged.mask.mean()), 4),
-    }
 
 
 def _write_refusal(source: SlideSource, refused: RefusedSlideError, out: ShardWriter) -> None:

@@ -111,6 +111,14 @@ def test_a_path_that_leads_out_of_the_folder_is_rejected(tmp_path: Path, path: s
     assert [row.reason for row in rejections] == ["missing_file"]
 
 
+def test_a_folder_may_hold_links_to_slides_elsewhere(tmp_path: Path) -> None:
+    outside = _slide(tmp_path, "archive/0001.svs")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/case.svs").symlink_to(outside)
+    (source,), _ = read_sources(tmp_path / "links")
+    assert (source.uri, source.name, source.path) == ("case.svs", "case.svs", outside.resolve())
+
+
 def test_the_same_content_under_two_names_is_kept_once(tmp_path: Path) -> None:
     _slide(tmp_path, "a.svs", b"same")
     _slide(tmp_path, "b.svs", b"same")
