@@ -14,11 +14,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from schemas.errors import StoreError
 from tasks.releases.extras import need
-from tasks.releases.stores import BLOCK_BYTES, MANIFEST, OBJECTS, Content, object_path
+from tasks.releases.stores import MANIFEST, OBJECTS, Content, object_path
+
+BLOCK_BYTES = 8 << 20
 
 
 class BucketStore:
@@ -103,11 +105,10 @@ class BucketStore:
         with self._reached():
             return bytes(self._files.cat_file(self._at(path)))
 
-    def blocks(self, path: str) -> Iterator[bytes]:
-        """Yield a file's bytes, 8 MiB at a time."""
-        with self._reached(), self._files.open(self._at(path), "rb", block_size=8 * BLOCK_BYTES) as stream:
-            while block := stream.read(8 * BLOCK_BYTES):
-                yield block
+    def open(self, path: str) -> BinaryIO:
+        """Return a file, open for reading; it is fetched in blocks of 8 MiB."""
+        with self._reached():
+            return cast(BinaryIO, self._files.open(self._at(path), "rb", block_size=BLOCK_BYTES))
 
     def walk(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder."""

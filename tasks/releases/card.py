@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -15,6 +16,7 @@ from tasks.releases.checks import Check
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.evidence import UNDECIDED
 from tasks.releases.facts import Facts
+from tasks.releases.published import published_schema
 from tasks.releases.relations import UNSPLIT
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -77,6 +79,7 @@ class Card:
             "tags": list(self.config.tags),
             "size_categories": [next((name for limit, name in SIZES if rows < limit), LARGEST)],
             "configs": [self._config(name) for name in self.tables],
+            "dataset_info": [info for name in self.tables if (info := image_features(name))],
         }
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
 
@@ -84,6 +87,16 @@ class Card:
         splits = self.tables[name]["splits"]
         files = [{"split": s, "path": f"data/{name}/{s}-*.parquet"} for s in (*SPLITS, UNSPLIT) if s in splits]
         return {"config_name": name, "data_files": files} | ({"default": True} if name == FIRST_CONFIG else {})
+
+
+def image_features(table: str) -> dict[str, Any]:
+    """Return the columns of a table with images for the header, so that `datasets` and the Hub show them as such."""
+    schema = published_schema(table)
+    if not any(pa.types.is_binary(column.type) for column in schema):
+        return {}
+    kinds = {"binary": "image", "double": "float64"}
+    features = [{"name": column.name, "dtype": kinds.get(str(column.type), str(column.type))} for column in schema]
+    return {"config_name": table, "features": features}
 
 
 def cell(value: Any) -> Any:

@@ -22,6 +22,7 @@ CONTEXT: dict[str, Any] = {
     "dataCollection": "cr:dataCollection",
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -43,6 +44,7 @@ CONTEXT: dict[str, Any] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -57,7 +59,7 @@ def croissant(
     """Return `croissant.json`: every file with its digest, every table as a record set, every column as a field.
 
     Args:
-        about: dataset, version, title, description, licence, tags, created (or None).
+        about: dataset, version, title, description, licence, tags, fingerprint, created (or None).
         tables: per table `files`, each with `path`, `sha256` and `bytes`.
         schemas: per table the columns as published; their descriptions stand in the field metadata.
     """
@@ -70,9 +72,9 @@ def croissant(
         "version": about["version"],
         "license": about["licence"],
         "keywords": list(about["tags"]),
-        "url": f"https://example.org/{about['dataset']}",
+        "citeAs": f"{about['title']} ({about['dataset']}), version {about['version']}, {about['fingerprint'][:16]}",
         "distribution": [item for name in tables for item in _distribution(name, tables[name]["files"])],
-        "recordSet": [_record_set(name, schemas[name]) for name in tables if tables[name]["rows"]],
+        "recordSet": [_record_set(name, schemas[name]) for name, table in tables.items() if table["rows"]],
     }
     if about["created"]:
         content["datePublished"] = about["created"]
@@ -92,21 +94,38 @@ def _distribution(table: str, files: list[dict[str, Any]]) -> list[dict[str, Any
         }
         for entry in files
     ]
-    if len(objects) < 2:
-        return objects
-    together = {
+    together = {  # without `containedIn` a set is looked for beside the metadata
         "@type": "cr:FileSet",
-        "@id": f"files-of-{table}",
-        "name": f"files-of-{table}",
-        "containedIn": [{"@id": item["@id"]} for item in objects],
+        "@id": _set_of(table),
+        "name": _set_of(table),
         "encodingFormat": PARQUET,
-        "includes": "*.parquet",
+        "includes": f"data/{table}/*.parquet",
     }
     return [*objects, together]
 
 
+def _set_of(table: str) -> str:
+    return f"files-of-{table}"
+
+
 def _record_set(table: str, schema: pa.Schema) -> dict[str, Any]:
-    return {"@type": "cr:RecordSet", "@id": table, "name": table, "field": [_field(table, column) for column in schema]}
+    # Croissant's readers cast every value to one plain type: nested columns are for readers of Parquet.
+    nested = [column.name for column in schema if _nested(column.type)]
+    content: dict[str, Any] = {
+        "@type": "cr:RecordSet",
+        "@id": table,
+        "name": table,
+        "field": [_field(table, column) for column in schema if column.name not in nested],
+    }
+    if nested:
+        content["description"] = (
+            f"Columns with an inner structure stand in the Parquet files alone: {', '.join(nested)}."
+        )
+    return content
+
+
+def _nested(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_struct(kind.value_type if pa.types.is_list(kind) else kind))
 
 
 def _field(table: str, column: pa.Field) -> dict[str, Any]:
@@ -116,7 +135,7 @@ def _field(table: str, column: pa.Field) -> dict[str, Any]:
         "@id": f"{table}/{column.name}",
         "name": f"{table}/{column.name}",
         "dataType": _data_type(column.type),
-        "source": {"fileSet": {"@id": f"files-of-{table}"}, "extract": {"column": column.name}},
+        "source": {"fileSet": {"@id": _set_of(table)}, "extract": {"column": column.name}},
     }
     if about:
         content["description"] = about

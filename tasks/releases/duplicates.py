@@ -17,7 +17,7 @@ PAIRS_AT_ONCE = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Two images of different splits that look alike."""
+    """Two images of different splits that look alike, by their places among all images, the earlier first."""
 
     first: int
     second: int
@@ -51,7 +51,8 @@ def near_duplicates(images: Images, split: list[str | None], bits: int, correlat
                 likeness = _correlation(images.thumbnails[first], _turned(images.thumbnails[second], turn))
                 if likeness >= correlation:
                     distance = int(np.bitwise_count(left[i] ^ right[j]))
-                    found.setdefault((first, second), Alike(first, second, distance, round(likeness, 4)))
+                    pair = min(first, second), max(first, second)
+                    found.setdefault(pair, Alike(*pair, distance, round(likeness, 4)))
     return [found[key] for key in sorted(found)]
 
 

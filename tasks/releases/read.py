@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from schemas.errors import InputError
 from tasks.releases.config import RESERVED
@@ -62,6 +62,14 @@ class Release:
             raise InputError(f"{self.name} has no table {table!r}", remedy=f"it has {', '.join(self.tables)}")
         entries = self.tables[table]["files"]
         return [f"{self.uri}/{entry['path']}" for entry in entries if split in (None, entry["split"])]
+
+    def open(self, path: str) -> BinaryIO:
+        """Return a file of the version, open for reading.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        return self.store.open("/".join(part for part in (self.folder, path) if part))
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from schemas.errors import StoreError
 
@@ -22,7 +22,6 @@ MANIFEST = "manifest.json"
 OBJECTS = "objects"
 SCRATCH = ".scratch-"
 STALE_S = 86_400.0
-BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,8 @@ class ReleaseStore(Protocol):
         """Return a file's bytes; raise FileNotFoundError where there is none."""
         ...
 
-    def blocks(self, path: str) -> Iterator[bytes]:
-        """Yield a file's bytes block by block; raise FileNotFoundError where there is none."""
+    def open(self, path: str) -> BinaryIO:
+        """Return a file, open for reading anywhere in it; raise FileNotFoundError where there is none."""
         ...
 
     def walk(self, folder: str) -> list[str]:
@@ -161,11 +160,9 @@ class LocalStore:
         """Return a file's bytes."""
         return (self.root / path).read_bytes()
 
-    def blocks(self, path: str) -> Iterator[bytes]:
-        """Yield a file's bytes, 1 MiB at a time."""
-        with (self.root / path).open("rb") as stream:
-            while block := stream.read(BLOCK_BYTES):
-                yield block
+    def open(self, path: str) -> BinaryIO:
+        """Return a file, open for reading."""
+        return (self.root / path).open("rb")
 
     def walk(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder."""
