@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,11 +13,12 @@ from kg.curies import prefix
 from kg.cycles import break_cycles, find_cycle
 from kg.graph import Graph
 from kg.inherit import inherited_edges
+from kg.lexical import equal_labels
 from kg.merge import Merging, Refusal, merge
 from kg.parsers import reader
-from kg.parsers.parsed import Match, Parsed, SourceSpec
+from kg.parsers.parsed import Parsed, SourceSpec
 from kg.predicates import SUBCLASS_OF
-from kg.records import Edge, Node, Synonym, edge_id
+from kg.records import Edge, Node, Synonym
 from schemas.errors import GraphError
 
 
@@ -39,6 +42,7 @@ class BuildReport:
 
     sources: tuple[SourceCounts, ...]
     merged: int
+    merged_by_label: int
     unknown_matches: int
     refusals: tuple[Refusal, ...]
     cycles_broken: tuple[str, ...]
@@ -53,11 +57,11 @@ class BuildReport:
             "edges": self.edges,
             "inherited": self.inherited,
             "merged": self.merged,
+            "merged_by_label": self.merged_by_label,
             "unknown_matches": self.unknown_matches,
             "cycles_broken": list(self.cycles_broken),
             "refusals": [
-                f"{item.match.subject} = {item.match.object} ({item.match.source} line {item.match.line}): "
-                f"{item.reason}, {item.detail}"
+                f"{item.match.subject} = {item.match.object} ({item.match.where}): {item.reason}, {item.detail}"
                 for item in self.refusals
             ],
             "sources": [
@@ -84,6 +88,20 @@ class BuildResult:
     report: BuildReport
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    # Hundreds of thousands of records that all live on: the cycle collector looks at them again and again for nothing
+    # (27% of the build's time).
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+@_without_collector()
 def build_graph(sources: Sequence[SourceSpec]) -> BuildResult:
     """Build the graph from sources.
 
@@ -99,7 +117,9 @@ def build_graph(sources: Sequence[SourceSpec]) -> BuildResult:
     for item in parsed:
         _check_whole(item)
     nodes = _collect(node for item in parsed for node in item.nodes)
-    merging = merge(nodes, _matches(parsed))
+    curated = [match for item in parsed for match in item.matches]
+    stated = merge(nodes, curated)
+    merging = merge(nodes, [*curated, *equal_labels(nodes, stated.canonical)])
     merged_nodes = _merge_nodes(nodes, merging)
     edges, counts = _place_edges(parsed, merged_nodes, merging)
     edges, broken = break_cycles(edges)
@@ -108,6 +128,7 @@ def build_graph(sources: Sequence[SourceSpec]) -> BuildResult:
     report = BuildReport(
         sources=tuple(counts),
         merged=merging.merged,
+        merged_by_label=merging.merged - stated.merged,
         unknown_matches=merging.unknown,
         refusals=merging.refusals,
         cycles_broken=tuple(f"{edge.subject} {edge.predicate} {edge.object}" for edge in broken),
@@ -132,11 +153,6 @@ def _check_whole(item: Parsed) -> None:
             if end not in defined and prefix(end) in own:
                 problem = f"{edge.subject} {edge.predicate} {edge.object}: {end} is not defined"
                 raise item.spec.fault(item.lines.get(edge.edge_id), problem)
-
-
-def _matches(parsed: Sequence[Parsed]) -> Iterable[Match]:
-    for item in parsed:
-        yield from item.matches
 
 
 def _collect(nodes: Iterable[Node]) -> dict[str, Node]:
@@ -210,7 +226,4 @@ def _place_edges(
 
 def _moved(edge: Edge, canonical: Mapping[str, str]) -> Edge:
     subject, obj = canonical.get(edge.subject, edge.subject), canonical.get(edge.object, edge.object)
-    if subject == edge.subject and obj == edge.object:
-        return edge
-    ident = edge_id(subject, edge.predicate, obj, edge.modality, edge.primary_knowledge_source)
-    return replace(edge, edge_id=ident, subject=subject, object=obj)
+    return edge if subject == edge.subject and obj == edge.object else edge.between(subject, obj)

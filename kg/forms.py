@@ -17,8 +17,9 @@ _MIN_INFLECTED = 4  # stripping "s" from three-letter forms produced "in" and "b
 _MAX_ACRONYM = 6
 _MAX_WORDS = 9
 
-LABEL, EXACT, INFLECTED, ADJECTIVE, LOOSE = range(5)
-"""Kinds of form, the strongest first."""
+LABEL, LABEL_VARIANT, EXACT, EXACT_VARIANT, ADJECTIVE, LOOSE = range(6)
+"""Kinds of form, the strongest first: preferred label, exact synonym (each with its inflections and spellings),
+adjective, and broad, narrow or related synonym."""
 
 STOP_WORDS = frozenset(row[0] for row in language.rows("stop_words.tsv"))
 _IRREGULAR_PLURAL = {row[0]: row[1] for row in language.rows("plurals.tsv")}
@@ -26,6 +27,9 @@ _IRREGULAR_SINGULAR = {plural: singular for singular, plural in _IRREGULAR_PLURA
 _ADJECTIVES = {noun: tuple(cell.split("|")) for noun, cell in language.rows("adjectives.tsv")}
 _ADJECTIVE_ENDINGS = {noun[1:]: cells for noun, cells in _ADJECTIVES.items() if noun.startswith("-")}
 _SPELLINGS = tuple((british, american, both == "yes") for british, american, both in language.rows("spellings.tsv"))
+# Names that state a result themselves ("HER2 negative", "absence of invasion"): their status is part of the name.
+_DENYING = ("absence of ", "no ")
+_RESULTS = (" negative", " positive", " absent", " not present")
 # Endings that have no plural of their own.
 _INVARIABLE = ("ss", "us", "is", "ed", "ing", "ic", "al")
 
@@ -36,7 +40,7 @@ class Form:
 
     Attributes:
         text: the folded form.
-        kind: LABEL, EXACT, INFLECTED, ADJECTIVE or LOOSE.
+        kind: LABEL, LABEL_VARIANT, EXACT, EXACT_VARIANT, ADJECTIVE or LOOSE.
         cased: exact spelling that the text must have, for acronyms; None for ordinary words.
     """
 
@@ -55,7 +59,7 @@ def fold(text: str) -> str:
 
 def fold_name(name: str) -> str:
     """Return a concept's name as it is looked up: folded, with single spaces."""
-    return _SPACES.sub(" ", fold(name)).strip()
+    return _SPACES.sub(" ", fold(name)).strip(" .,;:")
 
 
 def is_acronym(name: str) -> bool:
@@ -80,20 +84,32 @@ def _forms(name: str, kind: int) -> Iterator[Form]:
         if len(name) > 1 and folded not in STOP_WORDS:
             yield Form(folded, kind, name)
         return
-    if not speakable(folded):
+    if not speakable(folded, name):
+        return
+    if kind == LOOSE and " and " in folded:
         return
     yield Form(folded, kind)
-    weaker = kind if kind == LOOSE else INFLECTED
+    weaker = kind if kind == LOOSE else kind + 1
     for variant in {*spellings(folded), *(more for text in spellings(folded) for more in inflections(text))} - {folded}:
         yield Form(variant, weaker)
 
 
-def speakable(folded: str) -> bool:
-    """Return whether a folded name is specific enough to be looked for in text."""
+def speakable(folded: str, name: str = "") -> bool:
+    """Return whether a name is specific enough to be looked for in text; "low-grade" is, "low" and "grade" are not."""
     words = _TOKEN.findall(folded)
-    if not words or len(words) > _MAX_WORDS or all(word in STOP_WORDS or word.isdigit() for word in words):
+    if folded.startswith(_DENYING) or folded.endswith(_RESULTS):
+        return False
+    general = all(word in STOP_WORDS or word.isdigit() for word in (name.lower().split() if "-" in name else words))
+    if not words or len(words) > _MAX_WORDS or general:
         return False
     return len(folded) > 2 and (sum(map(str.isalpha, folded)) > 2 or any(map(str.isdigit, folded)))
+
+
+def american(folded: str) -> str:
+    """Return the American spelling of a folded name."""
+    for british, spelling, _ in _SPELLINGS:
+        folded = folded.replace(british, spelling)
+    return folded
 
 
 def spellings(folded: str) -> set[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from kg.predicates import FINDING_PREDICATES, SUBCLASS_OF
-from kg.records import Edge, Modality, Node, edge_id
+from kg.records import Edge, Modality, Node
 
 # Holders with more kinds say nothing specific: the root of NCIt's neoplasms "has" a Neoplastic Cell.
 MAX_DESCENDANTS = 100
@@ -80,7 +79,7 @@ def _inherit(
             if edge.object not in settled
         ]
         disputed = _disputed(edge for edge, _ in offered)
-        yield from (_handed_down(edge, heir, holder) for edge, holder in offered if edge.object not in disputed)
+        yield from (edge.between(heir, edge.object, holder) for edge, holder in offered if edge.object not in disputed)
         taken |= {(edge.predicate, edge.modality) for edge, _ in offered}
         settled |= {edge.object for edge, _ in offered}
         seen.update(level)
@@ -92,14 +91,3 @@ def _disputed(edges: Iterable[Edge]) -> set[str]:
     for edge in edges:
         excluded.setdefault(edge.object, set()).add(edge.modality == "excludes")
     return {curie for curie, said in excluded.items() if len(said) > 1}
-
-
-def _handed_down(edge: Edge, heir: str, holder: str) -> Edge:
-    return replace(
-        edge,
-        edge_id=edge_id(heir, edge.predicate, edge.object, edge.modality, edge.primary_knowledge_source, holder),
-        subject=heir,
-        knowledge_level="logical_entailment",
-        agent_type="automated_agent",
-        inherited_from=holder,
-    )

@@ -24,7 +24,9 @@ class Entry:
     """One meaning of one surface form."""
 
     form: str = field(metadata=doc("folded form"))
-    kind: int = field(metadata=doc("0 label, 1 exact synonym, 2 inflected, 3 adjective, 4 broad, narrow or related"))
+    kind: int = field(
+        metadata=doc("kg/forms.py: 0 label, 2 exact synonym, 1 and 3 their variants, 4 adjective, 5 loose")
+    )
     concept_id: str = field(metadata=doc("CURIE of the concept"))
     label: str = field(metadata=doc("preferred label of the concept"))
     category: str = field(metadata=doc("category of the concept"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ _SECTION_PRIOR: Mapping[str, tuple[str, ...]] = {
     "gross": ("AnatomicSite", "MorphologicFinding"),
     "immunohistochemistry": ("Biomarker", "Stain"),
 }
+# Whose names share a head in coordination, and what stands before the shared head: a word, then "and", "or" or a comma.
+_HEADED = frozenset({"MorphologicFinding", "Neoplasm", "Disease"})
+_HALF = re.compile(r"(?<!\w)([a-z]+)\s*(?:,|,?\s+(?:and|or|and or))\s+$")
 _Meanings = tuple[Entry, ...]
 _Span = tuple[int, int, _Meanings]
 
@@ -55,7 +59,13 @@ class Linker:
     """Finds the concepts of a lexicon in text: whole words only, the longest name wins, acronyms in their own case."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self._automaton = _automaton(lexicon)
+        meanings = _meanings(lexicon)
+        self._automaton = _automaton(meanings)
+        self._shared_head = {
+            form: _best(entries, "")
+            for form, entries in meanings.items()
+            if form.count(" ") == 1 and entries[0].category in _HEADED and _best(entries, "")
+        }
 
     def link(self, text: str, *, section: str | None = None) -> list[Link]:
         """Return the concepts that a text mentions, in the order of the text; spans do not overlap.
@@ -98,14 +108,29 @@ class Linker:
                 continue
             if padded[last + 1].isalnum() or padded[start - 1].isalnum():
                 continue
-            if cased:
-                surface = text[start : last + 1]
-                meanings = tuple([entry for entry in meanings if not entry.cased or entry.cased == surface])  # noqa: PLW2901
-            if meanings:
-                spans.append((start, last + 1, meanings))
+            chosen = _best(meanings, text[start : last + 1]) if cased else meanings
+            if chosen:
+                spans.append((start, last + 1, chosen))
             if trigger is not None:
                 hits.append((start, last + 1, trigger))
-        return longest(spans), longest(hits)
+        return self._with_coordinated(folded, longest(spans)), longest(hits)
+
+    def _with_coordinated(self, folded: str, spans: list[_Span]) -> list[_Span]:
+        """Add the halves of shared heads: "vascular" in "vascular and perineural invasion" is vascular invasion."""
+        found: list[_Span] = []
+        for span in spans:
+            start, end, _ = span
+            head = folded[folded.rfind(" ", start, end) + 1 : end]
+            added: list[_Span] = []
+            edge = found[-1][1] if found else 0
+            while len(head) < end - start and (half := _HALF.search(folded, edge, start)):
+                meanings = self._shared_head.get(f"{half[1]} {head}")
+                if not meanings:
+                    break
+                added.append((half.start(1), half.end(1), meanings))
+                start = half.start(1)
+            found += [*reversed(added), span]
+        return found
 
 
 def longest(spans: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
@@ -162,17 +187,33 @@ def _prior(section: str | None) -> Callable[[Entry], tuple[int, int]] | None:
     return lambda entry: (min(entry.kind, 4) // 4, rank.get(entry.category, len(rank)))
 
 
-def _automaton(lexicon: Lexicon) -> Any:
+def _meanings(lexicon: Lexicon) -> dict[str, _Meanings]:
+    grouped: dict[str, list[Entry]] = {}
+    for entry in lexicon.entries:
+        grouped.setdefault(entry.form, []).append(entry)
+    return {form: tuple(entries) for form, entries in grouped.items()}
+
+
+def _best(entries: _Meanings, surface: str) -> _Meanings:
+    """Return the meanings of the strongest tier: a preferred label outranks synonyms, and those outrank loose ones.
+
+    Acronyms count only where the text has their very spelling.
+    """
+    fitting = [entry for entry in entries if not entry.cased or entry.cased == surface]
+    if not fitting:
+        return ()
+    tier = min(entry.kind for entry in fitting) // 2
+    return tuple([entry for entry in fitting if entry.kind // 2 == tier])
+
+
+def _automaton(meanings: Mapping[str, _Meanings]) -> Any:
     import ahocorasick
 
-    meanings: dict[str, list[Entry]] = {}
-    for entry in lexicon.entries:
-        meanings.setdefault(entry.form, []).append(entry)
     triggers = phrases()
     automaton = ahocorasick.Automaton()
     for form in {**meanings, **triggers}:
-        entries = tuple(meanings.get(form, ()))
+        entries = meanings.get(form, ())
         cased = any(entry.cased for entry in entries)
-        automaton.add_word(form, (len(form), entries, triggers.get(form), cased))
+        automaton.add_word(form, (len(form), entries if cased else _best(entries, ""), triggers.get(form), cased))
     automaton.make_automaton()
     return automaton

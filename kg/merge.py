@@ -12,7 +12,7 @@ from kg.records import Category, Node
 
 EXACT = "skos:exactMatch"
 # Categories that mean one thing in different ontologies, so that a merge across them is no contradiction.
-_FAMILY: dict[str, str] = {"Neoplasm": "Disease", "Other": ""}
+_FAMILY: dict[str, str] = {"Neoplasm": "Disease", "ClinicalFinding": "MorphologicFinding", "Other": ""}
 RefusalReason = Literal["same_ontology", "two_categories"]
 
 
@@ -42,7 +42,8 @@ class Merging:
     unknown: int
 
 
-def _family(category: Category) -> str:
+def family(category: Category) -> str:
+    """Return the kind of thing a category is, for merging: neoplasms are diseases; "" agrees with every kind."""
     return _FAMILY.get(category, category)
 
 
@@ -69,7 +70,7 @@ class _Cliques:
             name = min(shared)
             pair = sorted(curie for curie in left | right if prefix(curie) == name)
             return "same_ontology", " and ".join(pair)
-        families = {_family(self._nodes[curie].category) for curie in left | right} - {""}
+        families = {family(self._nodes[curie].category) for curie in left | right} - {""}
         if len(families) > 1:
             return "two_categories", " and ".join(sorted(families))
         return None

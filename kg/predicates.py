@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 SUBCLASS_OF = "subclass_of"
 PART_OF = "part_of"
+WITHIN = "within"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Predicate:
 PREDICATES: dict[str, Predicate] = {
     SUBCLASS_OF: Predicate("is a kind of", "has the kind", "biolink:subclass_of"),
     PART_OF: Predicate("is part of", "has the part", "biolink:part_of"),
+    "within": Predicate("is a kind or part of", "has the kind or part", "biolink:related_to"),
     "located_in": Predicate("is seen in", "shows", "biolink:located_in"),
     "has_cell": Predicate("contains", "is found in", "biolink:has_part"),
     "indicates": Predicate("indicates", "is indicated by", "biolink:related_to"),

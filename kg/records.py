@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from schemas.ids import content_id
+from schemas.ids import ID_HEX
 from schemas.records.shared import Scale, doc
 
 Category = Literal[
     "Neoplasm",
     "Disease",
     "MorphologicFinding",
+    "ClinicalFinding",
     "AnatomicSite",
     "CellType",
     "AbnormalCell",
@@ -30,6 +32,7 @@ BIOLINK: dict[Category, str] = {
     "Neoplasm": "biolink:Disease",
     "Disease": "biolink:Disease",
     "MorphologicFinding": "biolink:PhenotypicFeature",
+    "ClinicalFinding": "biolink:PhenotypicFeature",
     "AnatomicSite": "biolink:AnatomicalEntity",
     "CellType": "biolink:Cell",
     "AbnormalCell": "biolink:Cell",
@@ -112,6 +115,27 @@ class Edge:
             self.subject, self.predicate, self.object, self.modality, self.primary_knowledge_source, self.inherited_from
         )
 
+    def between(self, subject: str, obj: str, inherited_from: str | None = None) -> Edge:
+        """Return the same statement of other ends; with a holder, it is what the subject inherits from the holder."""
+        source = self.primary_knowledge_source
+        # Spelt out, not dataclasses.replace: this runs for every merged and inherited edge.
+        return Edge(
+            edge_id=edge_id(subject, self.predicate, obj, self.modality, source, inherited_from),
+            subject=subject,
+            predicate=self.predicate,
+            object=obj,
+            modality=self.modality,
+            primary_knowledge_source=source,
+            source_version=self.source_version,
+            source_sha256=self.source_sha256,
+            licence=self.licence,
+            knowledge_level="logical_entailment" if inherited_from else self.knowledge_level,
+            agent_type="automated_agent" if inherited_from else self.agent_type,
+            inherited_from=inherited_from,
+            citation=self.citation,
+            original_predicate=self.original_predicate,
+        )
+
 
 def _key(
     subject: str, predicate: str, obj: str, modality: str | None, source: str, inherited_from: str | None
@@ -123,4 +147,5 @@ def edge_id(
     subject: str, predicate: str, obj: str, modality: Modality | None, source: str, inherited_from: str | None = None
 ) -> str:
     """Return the content id of a statement: the same statement of the same source has one id in every build."""
-    return content_id("edge", *_key(subject, predicate, obj, modality, source, inherited_from))
+    text = "\x1f".join(_key(subject, predicate, obj, modality, source, inherited_from))
+    return f"edge_{hashlib.sha256(text.encode()).hexdigest()[:ID_HEX]}"

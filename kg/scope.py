@@ -17,8 +17,11 @@ from schemas.records.shared import Status
 Hit = tuple[int, int, Trigger]
 # Categories whose mentions name things that are there, whatever is denied of them.
 PLACES = frozenset({"AnatomicSite", "Stain", "Biomarker"})
+_FINITE = frozenset(
+    {"is", "are", "was", "were", "does", "did", "do", "fails", "failed", "fail", "lacks", "denies", "denied"}
+)
 _CUES = frozenset({"before_negative", "before_uncertain", "after_negative", "after_uncertain", "family"})
-_ADJACENT = 2  # characters between a trigger and the place that it denies
+_NO = ("no", "absent")  # what denies a place that follows it at once
 _PRESENCE = ("not identified", "not present", "not seen", "absent", "not included", "not sampled", "not found")
 
 
@@ -32,7 +35,7 @@ class Scopes:
 
     def __init__(self, text: str, hits: Sequence[Hit]) -> None:
         self._text = text
-        hits = _without_synoptic_colons(text, hits)
+        hits = _synoptic(text, hits)
         self._ends = [start for start, _, kind in hits if kind == "hard"]
         self._clauses: dict[int, list[Hit]] = {}
         for hit in hits:
@@ -56,63 +59,72 @@ class Scopes:
 
     def _segment(self, clause: int, hits: list[Hit], start: int) -> tuple[int, int]:
         if clause not in self._segments:
-            self._segments[clause] = [-1, *_cuts(hits), len(self._text) + 1]
+            self._segments[clause] = [-1, *_cuts(self._text, hits), len(self._text) + 1]
         cuts = self._segments[clause]
         place = bisect_right(cuts, start)
         return cuts[place - 1], cuts[place]
 
     def _place(self, hits: list[Hit], start: int, end: int) -> Status:
         for place, stop, kind in hits:
-            if (
-                kind == "before_negative"
-                and 0 <= start - stop <= _ADJACENT
-                and self._text[place:stop] in ("no", "absent")
-            ):
+            words = self._text[place:stop]
+            if kind == "before_negative" and 0 <= start - stop <= 1 and words in _NO:
                 return "absent"
-            denied = kind == "after_negative" and self._text[place:stop].endswith(_PRESENCE)
-            if denied and place >= end and not any(end <= hit[0] < place and hit[2] == "verb" for hit in hits[:-1]):
-                return "absent" if place - end <= len(" is ") else "present"
+            if kind == "after_negative" and 0 <= place - end <= len(" were ") and words.endswith(_PRESENCE):
+                return "absent"
         return "present"
 
 
-def _without_synoptic_colons(text: str, hits: Sequence[Hit]) -> list[Hit]:
-    """Return the triggers without colons that a verdict follows at once: "necrosis: not identified" is one clause."""
-    kept = []
-    for index, hit in enumerate(hits):
-        following = hits[index + 1] if index + 1 < len(hits) else None
-        verdict = following is not None and following[2].startswith("after") and following[0] - hit[1] <= 1
-        if not (verdict and text[hit[0]] == ":"):
-            kept.append(hit)
+def _synoptic(text: str, hits: Sequence[Hit]) -> list[Hit]:
+    """Return the triggers with "necrosis: not identified" and "necrosis: no" as one clause, the verdict after."""
+    kept: list[Hit] = []
+    for hit in hits:
+        start, end, kind = hit
+        colon = kept and text[kept[-1][0] : kept[-1][1]] == ":" and start - kept[-1][1] <= 1
+        if colon and kind == "before_negative" and not text[end : end + 2].strip(" .,;\n"):
+            kind = "after_negative"
+        if colon and kind.startswith("after"):
+            kept.pop()
+        kept.append((start, end, kind))
     return kept
 
 
-def _cuts(hits: list[Hit]) -> list[int]:
+def _cuts(text: str, hits: list[Hit]) -> list[int]:
     """Return where commas and `and` end a clause: finite verbs on both sides, or a verbless denial before a comma."""
     cuts: list[int] = []
+    verbs = [_has_verb(text, hit) for hit in hits]
     last = -1
     for index, (start, _, kind) in enumerate(hits):
-        if kind == "with" and any(other[2] == "before_negative" for other in hits[:index]):
-            cuts.append(start)
-            last = index
+        left = hits[last + 1 : index]
+        denied = any(other[2] == "before_negative" for other in left)
+        if kind == "with":
+            cut = denied
+        elif kind not in ("comma", "and"):
             continue
-        if kind not in ("comma", "and", "with"):
-            continue
-        left = {other[2] for other in hits[last + 1 : index]}
-        right = [other[2] for other in hits[index + 1 :]]
-        has_verb = bool(left & {"verb", "after_present", "after_negative", "after_uncertain"})
-        verbless_denial = not has_verb and kind == "comma" and "before_negative" in left
-        through = {"and", "or", "comma"} if has_verb else set()
-        if (has_verb or verbless_denial) and _verb_follows(right, through=through):
+        elif any(verbs[last + 1 : index]):
+            cut = _clause_follows(hits, verbs, index + 1, through=("and", "or", "comma"))
+        else:
+            cut = kind == "comma" and denied and _clause_follows(hits, verbs, index + 1, through=())
+        if cut:
             cuts.append(start)
             last = index
     return cuts
 
 
-def _verb_follows(kinds: list[Trigger], through: set[str]) -> bool:
-    for kind in kinds:
-        if kind in ("verb", "after_present", "after_negative", "after_uncertain", "before_negative"):
-            return kind != "before_negative" or "or" in through
-        if kind in ("or", "and", "comma") and kind not in through:
+def _has_verb(text: str, hit: Hit) -> bool:
+    start, end, kind = hit
+    if kind in ("verb", "after_present", "after_negative", "after_uncertain"):
+        return True
+    return kind == "before_negative" and text[start:end].partition(" ")[0] in _FINITE
+
+
+def _clause_follows(hits: list[Hit], verbs: list[bool], index: int, through: tuple[str, ...]) -> bool:
+    """Return whether a finite verb, or a fresh denial, comes before anything that would make this a list."""
+    for hit, verb in zip(hits[index:], verbs[index:], strict=True):
+        if verb:
+            return True
+        if hit[2] == "before_negative":
+            return bool(through)
+        if hit[2] in ("or", "and", "comma") and hit[2] not in through:
             return False
     return False
 

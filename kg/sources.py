@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
+from kg.parsers.opening import content_sha256
 from kg.parsers.parsed import SourceSpec
 from kg.parsers.starter import FILES
 from schemas.errors import GraphError
-from schemas.ids import file_sha256, tree_sha256
+from schemas.ids import tree_sha256
 
 REGISTER = Path(__file__).parent / "sources.yaml"
 STARTER = Path(__file__).parent / "starter"
@@ -119,20 +120,21 @@ def local_source(entry: Registered, path: Path) -> SourceSpec:
     """
     if not path.is_file():
         raise GraphError(f"{path.name} ({entry.name}) is not in {path.parent}", remedy="run `slidesmith kg fetch`")
-    found = file_sha256(path)
-    if found != entry.sha256:
-        raise GraphError(
-            f"{path.name}: SHA-256 is {found[:12]}..., {REGISTER.name} says {entry.sha256[:12]}...",
-            remedy="fetch the file again, or correct the register after reviewing the new version",
-        )
-    return SourceSpec(
+    spec = SourceSpec(
         name=entry.name,
         path=path,
         parser=entry.parser,
         version=entry.version,
         licence=entry.licence,
         infores=entry.infores,
-        sha256=found,
+        sha256=entry.sha256,
         complete=entry.complete,
         options=entry.options,
     )
+    found = content_sha256(spec)
+    if found != entry.sha256:
+        raise GraphError(
+            f"{path.name}: SHA-256 of the content is {found[:12]}..., {REGISTER.name} says {entry.sha256[:12]}...",
+            remedy="fetch the file again, or correct the register after reviewing the new version",
+        )
+    return spec

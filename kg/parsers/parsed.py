@@ -43,13 +43,18 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One statement that two CURIEs mean the same (`skos:exactMatch`) or nearly so."""
+    """One statement that two CURIEs mean the same (`skos:exactMatch`) or nearly so; `line` is where it stands."""
 
     subject: str
     predicate: str
     object: str
     source: str
-    line: int
+    line: int | None
+
+    @property
+    def where(self) -> str:
+        """Source and line of the statement."""
+        return self.source if self.line is None else f"{self.source} line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
