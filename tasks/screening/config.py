@@ -23,6 +23,9 @@ class ScreeningConfig(StageConfig):
     )
     folds: int = Field(default=5, ge=2, le=20, description="folds, grouped by patient")
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="item gate: false-positive rate over all tiers")
+    min_bits: float = Field(
+        default=0.5, ge=0, description="item gate: a flag needs at least this much information about the key, in bits"
+    )
     significance: float = Field(default=0.05, gt=0, lt=0.5, description="cell gate: family-wise error of one file")
     margin: float = Field(default=0.05, gt=0, lt=0.5, description="equivalence: a cell passes below 1/k + margin")
     confidence: float = Field(default=0.90, ge=0.5, lt=1, description="level of the intervals")

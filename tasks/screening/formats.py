@@ -233,7 +233,8 @@ def read_items(
     rows = read_rows(path)
     wanted = Columns(question=question, options=options, answer=answer, group=group, type=type, id=id)
     reader = _Reader(find_columns(_names(rows), wanted, file=path.name))
-    parsed = [(row_id := reader.identify(row, place), reader.parse(row, row_id)) for place, row in enumerate(rows)]
+    names = [reader.identify(row, place) for place, row in enumerate(rows)]
+    parsed = [(name, reader.parse(row, name)) for name, row in zip(names, rows, strict=True)]
     usable = [(answer_, labels, texts) for _, found in parsed if found for _, answer_, labels, texts in [found]]
     step = max(1, len(usable) // _STYLE_ROWS)
     styles = answer_styles(usable[::step])
@@ -246,4 +247,5 @@ def read_items(
             f"{path.name}: none of {len(rows)} rows can be used; {first.item_id}: {first.detail}",
             remedy="name the columns: --question, --options, --answer",
         )
-    return reader.items, reader.rejections
+    place_of = {name: place for place, name in enumerate(names)}
+    return reader.items, sorted(reader.rejections, key=lambda row: place_of[row.item_id])

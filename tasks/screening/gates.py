@@ -132,9 +132,9 @@ def item_gate(scores: Floats, tiers: NDArray[np.str_], panel: Panel, config: Scr
     options, calibrates again, and asks how often, and how surely, a reader then "finds" the pseudo-key: on clean items
     the key is the argmax with p >= tau in P(max p >= tau)/k of the cases. Readers of a tier share the pseudo-keys, so
     the smallest tail probability over a tier's readers is compared with its own null (Westfall and Young's minP), at
-    alpha divided by the number of tiers. A reader flags only in cells of which it knows something at all, so the false
-    positives of clean cells come out well below alpha. Positions flag no item: they are a cell's fault, cured by
-    shuffling.
+    alpha divided by the number of tiers. A reader flags only in cells of which it knows something at all, and only keys
+    of which it knows `min_bits`, so the false positives of clean cells come out well below alpha. Positions flag no
+    item: they are a cell's fault, cured by shuffling.
 
     Args:
         scores: (m, r) of every reader; they are standardised here.
@@ -157,7 +157,8 @@ def item_gate(scores: Floats, tiers: NDArray[np.str_], panel: Panel, config: Scr
         found = np.where(chosen[:, columns] & (bits[:, columns] > 0), bits[:, columns] * root, -np.inf)
         null = _null_bits(scores[:, columns], panel, pool, pools, rng, config.null_draws)
         alpha = config.alpha / len(selecting)
-        flagged[:, columns] = _flagged(found, null, alpha) & _reads(bits[:, columns], pool, pools, alpha)[pool]
+        knows = _reads(bits[:, columns], pool, pools, alpha)[pool] & (bits[:, columns] >= config.min_bits)
+        flagged[:, columns] = _flagged(found, null, alpha) & knows
     return ItemGate(np.exp(at_key), argmax, bits, flagged)
 
 

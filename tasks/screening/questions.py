@@ -98,7 +98,7 @@ def screen_and_drop(
 def _verdicts(outcome: Outcome) -> pa.Table:
     """Return each question's verdicts from the last screening that read it."""
     tables = [schema_of(Verdict).empty_table()]
-    for this, later in zip(outcome.rounds, (*outcome.rounds[1:], None), strict=True):
+    for this, later in zip(outcome.rounds, (*outcome.rounds[1:], None), strict=False):
         table = this.verdict_table()
         if later is not None:
             again = pa.array([item.item_id for item in later.panel.items])
