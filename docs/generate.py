@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -61,36 +61,58 @@ def configuration() -> str:
 def _keys(model: type[BaseModel], prefix: str) -> list[str]:
     rows = []
     for name, info in model.model_fields.items():
-        section = _section(info.annotation)
-        if section is not None:
-            if info.description:
-                rows.append(f"| `{prefix}{name}` | section | {_default(info, section)} | {info.description} |")
-            rows += _keys(section, f"{prefix}{name}.")
-        else:
+        sections = _sections(info.annotation)
+        if sections and info.description:
+            rows.append(f"| `{prefix}{name}` | section | {_default(info)} | {info.description} |")
+        for section in sections:
+            kind = (
+                section.model_fields["kind"].default if "kind" in section.model_fields and len(sections) > 1 else None
+            )
+            rows += _keys(section, f"{prefix}{name}({kind})." if kind else f"{prefix}{name}.")
+        if not sections:
             rows.append(
                 f"| `{prefix}{name}` | {_kind(info.annotation)} | {_default(info)} | {info.description or ''} |"
             )
     return rows
 
 
-def _section(hint: Any) -> type[BaseModel] | None:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) else (hint,)
-    return next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+def _members(hint: Any) -> list[Any]:
+    """Return what a type may be: the members of a union, without annotations."""
+    if typing.get_origin(hint) is Annotated:
+        return _members(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in {types.UnionType, typing.Union}:
+        return [member for part in typing.get_args(hint) for member in _members(part)]
+    return [hint]
+
+
+def _sections(hint: Any) -> list[type[BaseModel]]:
+    return [member for member in _members(hint) if isinstance(member, type) and issubclass(member, BaseModel)]
 
 
 def _kind(hint: Any) -> str:
-    text = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
-    for noise in ("typing.", "pathlib._local.", "pathlib."):
-        text = text.replace(noise, "")
-    return text.replace("|", "or").replace("NoneType", "null").replace("None", "null")
+    return " or ".join(_word(member) for member in _members(hint))
 
 
-def _default(info: FieldInfo, section: type[BaseModel] | None = None) -> str:
+def _word(hint: Any) -> str:
+    if hint is type(None):
+        return "null"
+    if typing.get_origin(hint) is typing.Literal:
+        return ", ".join(f"`{choice}`" for choice in typing.get_args(hint))
+    if typing.get_origin(hint) in {tuple, list}:
+        return f"list of {_kind(typing.get_args(hint)[0])}"
+    if typing.get_origin(hint) is dict:
+        return "mapping"
+    return {"str": "text", "int": "integer", "float": "number", "bool": "yes or no", "Path": "path"}.get(
+        hint.__name__, hint.__name__
+    )
+
+
+def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     value = info.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
-        return ""
+        return f"`{value.kind}`" if hasattr(value, "kind") else ""
     return "null" if value is None else f"`{value}`"
 
 

@@ -65,3 +65,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         click.echo("slidesmith: interrupted; run the same command again to continue", err=True)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -46,7 +46,7 @@ def gather_contents(plan: Plan, release: Release) -> Contents:
 
 
 def _headline(plan: Plan, release: Release, evaluation: Any) -> list[tuple[str, str]]:
-    rows = release.rows
+    rows = {name: table["rows"] for name, table in release.tables.items()}
     patients = len(set(plan.store.open("questions", plan.questions).info.facts["split_of_patient"]))
     headline = [
         ("slides", f"{rows.get('slides', 0):,}"),

@@ -43,7 +43,7 @@ def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str])
         "release": {
             "path": contents.release_path,
             "fingerprint": release.fingerprint,
-            "rows": dict(sorted(release.rows.items())),
+            "rows": {name: table["rows"] for name, table in sorted(release.tables.items())},
         },
         "stages": {
             row.stage: {"in": row.items_in, "out": row.items_out, "rejected": dict(row.rejected)}

@@ -1,0 +1,20 @@
+"""Prefect task of leakage screening."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from schemas.records import Question
+from tasks.screening.config import ScreeningConfig
+from tasks.screening.questions import screen_questions
+from tasks.store import Shard, ShardInfo, ShardStore, ShardWriter
+
+
+@task(name="screen questions", persist_result=False)
+def screen(store: ShardStore, key: str, questions: Shard, config: ScreeningConfig) -> ShardInfo:
+    """Read every question without its image, and drop the cells that are answered all the same."""
+
+    def make(out: ShardWriter) -> None:
+        screen_questions(questions.records("questions", Question), config, out)
+
+    return store.ensure("screening", key, make)[0]

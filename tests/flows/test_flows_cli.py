@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = (
+    "prefect",
+    "torch",
+    "transformers",
+    "great_expectations",
+    "pandas",
+    "sklearn",
+    "skimage",
+    "matplotlib",
+    "lightgbm",
+)
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd or ROOT, check=False, timeout=240)
+
+
+def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom flows.cli import main\n"
+        "main(['--help'])\n"
+        f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    for verb in ("demo", "run", "tile", "kg", "screen", "review", "release", "train", "evaluate", "doctor"):
+        assert f"  {verb} " in done.stdout
+    assert "heavy: []" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "verb", ["demo", "run", "tile", "kg", "screen", "review", "release", "train", "evaluate", "doctor"]
+)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([verb, "--help"])
+    assert "Usage: slidesmith" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("yaml", "message"),
+    [
+        (None, "there is no configuration file"),
+        ("slides: nowhere\nout: out\n", "no folder or slide nowhere"),
+        ("slides: .\nout: out\nspeed: 3\n", "unknown key `speed`"),
+        ("slides: .\nout: out\ntiling: {jpeg_quality: 300}\n", "`tiling.jpeg_quality` is 300"),
+        ("slides: .\nout: out\nmanifest: gone.csv\n", "no manifest gone.csv"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_code_two(tmp_path: Path, yaml: str | None, message: str) -> None:
+    config = tmp_path / "run.yaml"
+    if yaml is not None:
+        config.write_text(yaml, encoding="utf-8")
+    done = run("run", "--config", str(config))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_a_verb_that_does_not_exist_is_named() -> None:
+    done = run("tyle")
+    assert done.returncode == 2
+    assert "tyle" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_speaks_to_people_and_to_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["packages"]["prefect"]
+    assert set(found["extras"]) == {"train", "llm", "gate", "scale", "review"}
+    main(["doctor"])
+    assert "[train]" in capsys.readouterr().out
+
+
+@pytest.mark.slide
+def test_doctor_says_which_reader_a_slide_gets(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--json", "--slide", str(shared / "slides" / "cmu-1-small-region.svs")])
+    assert json.loads(capsys.readouterr().out)["slide"]["reader"] == "native"
+
+
+def test_kg_paths_cite_a_source_on_every_hop(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["kg", "paths", "--from", "solid architecture", "--to", "SSG:breast_medullary_carcinoma", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["paths"]
+    assert all(hop["source"] for path in found["paths"] for hop in path["hops"])
+
+
+def test_kg_link_tells_status(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["kg", "link", "Solid architecture with prominent nucleoli. No geographic necrosis is seen.", "--json"])
+    status = {row["label"]: row["status"] for row in json.loads(capsys.readouterr().out)["links"]}
+    assert status["solid architecture"] == "present"
+    assert status["geographic necrosis"] == "absent"

@@ -1,0 +1,106 @@
+"""Killed at any stage and run again, a run ends with the release of an undisturbed one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo.make import make_demo
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    make_demo(folder, slides=6, patients=3, seed=3)
+    return folder
+
+
+def configured(inputs: Path, folder: Path) -> Path:
+    folder.mkdir()
+    settings = {
+        "slides": str(inputs / "slides"),
+        "manifest": str(inputs / "manifest.csv"),
+        "out": str(folder / "out"),
+        "tiling": {"centres": {"kind": "sampled", "max_fields_per_slide": 16}},
+        "release": {"dataset": "drill"},
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return folder / "run.yaml"
+
+
+def started(config: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "flows.cli", "run", "--config", str(config)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
+
+
+def finished(config: Path) -> dict[str, object]:
+    process = started(config)
+    _, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, errors
+    outcome: dict[str, object] = json.loads((config.parent / "out" / "run.json").read_text())
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    return finished(configured(inputs, tmp_path_factory.mktemp("calm") / "run"))
+
+
+@pytest.mark.parametrize("stage", ["tiling", "texts", "screening"])
+def test_killed_in_a_stage_and_run_again(
+    stage: str, inputs: Path, tmp_path: Path, undisturbed: dict[str, object]
+) -> None:
+    config = configured(inputs, tmp_path / "run")
+    process = started(config)
+    limit = time.monotonic() + 300
+    while not (config.parent / "out" / "work" / stage).is_dir():
+        assert process.poll() is None, "the run ended before it was killed"
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (config.parent / "out" / "run.json").exists()
+    assert finished(config) == undisturbed
+
+
+def test_interrupted_by_hand_it_says_how_to_go_on(inputs: Path, tmp_path: Path) -> None:
+    config = configured(inputs, tmp_path / "run")
+    process = started(config)
+    limit = time.monotonic() + 300
+    while not (config.parent / "out" / "work" / "tiling").is_dir():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "run the same command again to continue" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_changed_threshold_does_again_only_what_depends_on_it(
+    inputs: Path, tmp_path: Path, undisturbed: dict[str, object]
+) -> None:
+    config = configured(inputs, tmp_path / "run")
+    finished(config)
+    work = config.parent / "out" / "work"
+    before = {path.parent for path in work.glob("*/*/shard.json")}
+    settings = yaml.safe_load(config.read_text())
+    settings["screening"] = {"alpha": 0.04}
+    settings["release"]["version"] = "1.0.1"
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    finished(config)
+    made = sorted({path.parent for path in work.glob("*/*/shard.json")} - before)
+    assert [folder.parent.name for folder in made] == ["queue", "reviewed", "screening"]

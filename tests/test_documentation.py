@@ -1,0 +1,50 @@
+"""What the documents say is there, is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from flows.cli import _VERBS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_pages_are_current() -> None:
+    module = generator()
+    for page, text in (("data_dictionary", module.data_dictionary()), ("configuration", module.configuration())):
+        written = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        assert written == text, f"run `python docs/generate.py`: {page}.md is out of date"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_verbs_named_in_the_documents_exist(page: Path) -> None:
+    for verb in re.findall(r"slidesmith ([a-z]+)", page.read_text(encoding="utf-8")):
+        assert verb in _VERBS, f"{page.name} names `slidesmith {verb}`"
+
+
+def test_every_key_of_the_configuration_is_explained() -> None:
+    table = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    unexplained = [line for line in table.splitlines() if line.startswith("| `") and line.endswith("|  |")]
+    assert unexplained == []
