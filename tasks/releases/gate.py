@@ -14,6 +14,7 @@ from tasks.releases.checks import Check, check_queries, count_rows, run_check
 from tasks.releases.config import GateBounds
 from tasks.releases.database import open_database
 from tasks.releases.evidence import register_counts, register_images
+from tasks.releases.masking import register_identifying
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,6 +77,7 @@ def check_all(
     """Run every check over a candidate whose tables a connection holds."""
     register_images(connection, candidate, bounds, workers)
     register_counts(connection, candidate, bounds)
+    register_identifying(connection, look=bounds.identifying_text != "off")
     queries = check_queries(screening=bounds.require_screening)
     checks = tuple(run_check(connection, name, query) for name, query in queries)
     return GateReport(checks=checks, rows={name: count_rows(connection, name) for name in candidate.tables})

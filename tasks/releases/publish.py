@@ -14,6 +14,7 @@ from tasks.releases.database import open_database
 from tasks.releases.edition import METADATA, Edition
 from tasks.releases.facts import gather_facts
 from tasks.releases.gate import GateReport, check_all
+from tasks.releases.masking import mask_reports
 from tasks.releases.quarantine import quarantine
 from tasks.releases.read import Release, open_release
 from tasks.releases.stores import LocalStore, ReleaseStore, open_store
@@ -44,10 +45,16 @@ def publish(
     """
     place = open_store(store) if isinstance(store, (Path, str)) else store
     candidate.check_form()
-    with (
-        tempfile.TemporaryDirectory(prefix="slidesmith-release-") as spill,
-        open_database(candidate, Path(spill), config.workers) as connection,
-    ):
+    with tempfile.TemporaryDirectory(prefix="slidesmith-release-") as folder:
+        if config.gate.identifying_text == "mask":
+            candidate = mask_reports(candidate, Path(folder))
+        return _publish(candidate, config, place, created, Path(folder))
+
+
+def _publish(
+    candidate: Candidate, config: ReleaseConfig, place: ReleaseStore, created: str | None, folder: Path
+) -> Release:
+    with open_database(candidate, folder, config.workers) as connection:
         exists = config.version in versions(place, config.dataset)
         report = None if exists else check_all(connection, candidate, config.gate, config.workers)
         if report is not None and not report.passed:
