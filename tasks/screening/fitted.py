@@ -69,6 +69,11 @@ def _read_boosting(features: Features, train: Mask, config: ScreeningConfig) -> 
 
     panel = features.panel
     size = int(train.sum())
+    scores = np.zeros(len(panel.of))
+    learning = features.trees[train[panel.of]]
+    telling = np.ptp(learning, axis=0) > 0
+    if not telling.any():  # every option looks alike: nothing to split on, and LightGBM refuses such data
+        return scores
     parameters = {
         "objective": _objective(panel, train),
         "learning_rate": 0.1,
@@ -76,6 +81,8 @@ def _read_boosting(features: Features, train: Mask, config: ScreeningConfig) -> 
         "min_data_in_leaf": max(5, min(40, size // 10)),
         "lambda_l2": 5.0,
         "max_bin": 63,
+        "min_data_in_bin": 1,
+        "feature_pre_filter": False,
         "feature_fraction": 0.7,
         "num_threads": 1,
         "deterministic": True,
@@ -83,11 +90,10 @@ def _read_boosting(features: Features, train: Mask, config: ScreeningConfig) -> 
         "seed": config.seed,
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(features.trees[train[panel.of]], params=parameters, free_raw_data=True)
+    data = lightgbm.Dataset(learning[:, telling], params=parameters, free_raw_data=True)
     booster = lightgbm.train(parameters, data, num_boost_round=config.trees)
-    scores = np.zeros(len(panel.of))
     held_out = ~train[panel.of]
-    scores[held_out] = booster.predict(features.trees[held_out], num_threads=1)
+    scores[held_out] = booster.predict(features.trees[held_out][:, telling], num_threads=1)
     return scores
 
 
