@@ -89,10 +89,10 @@ def _plain_level(view: FieldView, tools: Tools, level: CaptionLevel, surface: in
         organ = view.field.organ
         rendered = strip_marks(render(source, {"organ": organ})) if organ else None
         return Draft("plain", level, None, source, surface, rendered, (), ()) if rendered else None
-    stated = tuple(feature for feature in view.present.values() if tools.level(feature.attribute) == level)
+    stated = tuple(feature for feature in view.present.values() if tools.level(feature) == level)
     if not stated:
         return None
-    findings = [mark(item.attribute, tools.phrases.say(item.concept_id, surface)) for item in stated]
+    findings = [mark(item.attribute, tools.say(item.concept_id, surface)) for item in stated]
     rendered = strip_marks(render(source, {"findings": enumerate_words(findings)}))
     concepts = tuple(item.concept_id for item in stated)
     return Draft("plain", level, SCALE_OF_LEVEL.get(level), source, surface, rendered, stated, concepts)

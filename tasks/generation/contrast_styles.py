@@ -27,7 +27,7 @@ class _Pick:
 def _picks(view: FieldView, tools: Tools, style: str) -> Iterator[_Pick]:
     for level in SCALE_OF_LEVEL:
         texts = texts_of(style, level)
-        known = [feature for feature in view.present.values() if tools.level(feature.attribute) == level]
+        known = [feature for feature in view.present.values() if tools.level(feature) == level]
         if texts and known:
             chance = tools.choice(view.field.field_id, style, level)
             feature = chance.choice(known)
@@ -40,7 +40,7 @@ def _picks(view: FieldView, tools: Tools, style: str) -> Iterator[_Pick]:
 def contrast(view: FieldView, tools: Tools) -> Iterator[Draft]:
     """Yield `X rather than Y` for one attribute of a level, X being what holds."""
     for pick in _picks(view, tools, "contrast"):
-        here, there = (tools.phrases.say(curie, pick.surface) for curie in (pick.feature.concept_id, pick.other))
+        here, there = (tools.say(curie, pick.surface) for curie in (pick.feature.concept_id, pick.other))
         pair = render(word("rather"), {"here": here, "other": there})
         turned = render(word("rather"), {"here": there, "other": here})
         rendered = strip_marks(render(pick.source, {"pair": mark("pair", pair)}))
@@ -52,7 +52,7 @@ def presence(view: FieldView, tools: Tools) -> Iterator[Draft]:
     for pick in _picks(view, tools, "presence"):
         holds = tools.choice(view.field.field_id, "presence", "polarity", pick.level).random() < 0.5
         probe = pick.feature.concept_id if holds else pick.other
-        rendered, swaps = _either(pick.source, holds, tools.phrases.say(probe, pick.surface))
+        rendered, swaps = _either(pick.source, holds, tools.say(probe, pick.surface))
         asserted = (probe,) if holds else ()
         yield _one(pick, "presence", rendered, asserted, swaps, other=probe)
 
@@ -71,7 +71,7 @@ def relation(view: FieldView, tools: Tools) -> Iterator[Draft]:
     holds = chance.random() < 0.5
     pick = _Pick(diagnosis, chance.choice(others)[1], "impression", texts[surface], surface)
     probe = diagnosis.concept_id if holds else pick.other
-    rendered, swaps = _either(pick.source, holds, tools.phrases.say(probe, surface))
+    rendered, swaps = _either(pick.source, holds, tools.say(probe, surface))
     yield _one(pick, "relation", rendered, (probe,) if holds else (), swaps, other=probe)
 
 

@@ -18,13 +18,13 @@ def graded(view: FieldView, tools: Tools, level: CaptionLevel | None = None) -> 
     return [
         feature
         for feature in view.present.values()
-        if tools.values.ordered(feature.attribute) and tools.level(feature.attribute) in levels
+        if tools.values.ordered(feature.attribute) and tools.level(feature) in levels
     ]
 
 
 def list_text(concepts: list[str], tools: Tools, surface: int) -> str:
     """Return the findings of a complete list as text."""
-    return "; ".join(tools.phrases.say(concept, surface) for concept in concepts) or word("none")
+    return "; ".join(tools.say(concept, surface) for concept in concepts) or word("none")
 
 
 def complete(view: FieldView, tools: Tools) -> Iterator[Draft]:

@@ -9,11 +9,13 @@ from kg.graph import Graph
 from kg.link import Linker
 from schemas.records import Mention, Rejection
 from schemas.records.shared import Scale, Status
+from schemas.rejection import Reason
 from tasks.generation.expert_captions import ExpertCaption
-from tasks.generation.findings import Finding, ScaleBox, Terms
+from tasks.generation.findings import DIAGNOSIS, Finding, ScaleBox, Terms, local_name
 
 _NEVER_SEEN = frozenset({"StageGrade", "Biomarker", "MolecularAbnormality", "Gene"})
 _FINDINGS = frozenset({"MorphologicFinding", "AbnormalCell", "Neoplasm", "Disease", "Quality"})
+_CONCLUDING = ("diagnosis", "impression", "conclusion")
 
 
 def not_visible(concept_id: str, category: str, graph: Graph | None) -> bool:
@@ -24,43 +26,80 @@ def not_visible(concept_id: str, category: str, graph: Graph | None) -> bool:
     return category in _NEVER_SEEN
 
 
+def open_finding(concept_id: str, graph: Graph | None) -> tuple[str, Scale] | None:
+    """Return attribute and scale of a finding outside the vocabulary that the graph says can be seen, else None.
+
+    Such a finding is an attribute of its own, `finding/NAME`, with the one value `present`.
+    """
+    node = graph.nodes.get(concept_id) if graph is not None else None
+    if node is None or node.visible_scale is None or node.category not in _FINDINGS:
+        return None
+    return f"finding/{local_name(concept_id)}", node.visible_scale
+
+
 class ReportSource:
     """Findings that the patient's reports name, attached to every field: a report speaks of the case, not of a place.
 
-    Statuses are kept. What a slide cannot show is rejected as `not_visible`, findings outside the vocabulary as
-    `unknown_concept`; organs, cells and stains that a report merely names are no findings and are passed over.
+    Statuses are kept. With a graph, findings outside the vocabulary are taken too where the graph says at which scale
+    they are seen, and so is the most specific neoplasm that a diagnosis section names. What a slide cannot show is
+    rejected as `not_visible`, other findings as `unknown_concept`; organs, cells and stains that a report merely names
+    are no findings and are passed over.
     """
 
     def __init__(self, mentions: Iterable[Mention], terms: Terms, graph: Graph | None) -> None:
-        self._held: dict[tuple[str, str], tuple[str, set[Status]]] = {}
+        self._graph = graph
+        self._terms = terms
+        self._held: dict[tuple[str, str], tuple[str, Scale, set[Status]]] = {}
         self._rejections: dict[str, Rejection] = {}
-        for mention in mentions:
-            self._take(mention, terms, graph)
-        self._scale_of = terms.scale_of
+        rows = list(mentions)
+        diagnoses = self._diagnoses(rows)
+        for mention in rows:
+            self._take(mention, diagnoses)
 
-    def _take(self, mention: Mention, terms: Terms, graph: Graph | None) -> None:
-        term = terms.by_concept.get(mention.concept_id)
+    def _diagnoses(self, mentions: list[Mention]) -> set[str]:
+        """Return the neoplasms that diagnosis sections assert, without those of which another one is a kind."""
+        if self._graph is None:
+            return set()
+        named = {
+            mention.concept_id
+            for mention in mentions
+            if mention.status == "present"
+            and mention.category in {"Neoplasm", "Disease"}
+            and mention.concept_id in self._graph.nodes
+            and any(word in (mention.section or "") for word in _CONCLUDING)
+        }
+        return named - {general for concept in named for general in self._graph.ancestors(concept)}
+
+    def _take(self, mention: Mention, diagnoses: set[str]) -> None:
+        term = self._terms.by_concept.get(mention.concept_id)
+        seen = open_finding(mention.concept_id, self._graph)
         if term is not None:
-            _, statuses = self._held.setdefault((term.attribute, term.value.name), (term.value.concept_id, set()))
-            statuses.add(mention.status)
-        elif not_visible(mention.concept_id, mention.category, graph):
-            row = Rejection(mention.concept_id, "features", "not_visible", f"{mention.label}: no slide shows it")
-            self._rejections.setdefault(mention.concept_id, row)
+            self._hold(term.attribute, term.value.name, term.value.concept_id, term.scale, mention.status)
+        elif mention.concept_id in diagnoses:
+            self._hold(DIAGNOSIS, local_name(mention.concept_id), mention.concept_id, "low", mention.status)
+        elif not_visible(mention.concept_id, mention.category, self._graph):
+            self._reject(mention, "not_visible", f"{mention.label}: no slide shows it")
+        elif seen is not None:
+            self._hold(seen[0], "present", mention.concept_id, seen[1], mention.status)
         elif mention.category in _FINDINGS:
-            row = Rejection(
-                mention.concept_id, "features", "unknown_concept", f"{mention.label}: not in the vocabulary"
-            )
-            self._rejections.setdefault(mention.concept_id, row)
+            self._reject(mention, "unknown_concept", f"{mention.label}: scale at which it is seen is not known")
+
+    def _hold(self, attribute: str, value: str, concept: str, scale: Scale, status: Status) -> None:
+        self._held.setdefault((attribute, value), (concept, scale, set()))[2].add(status)
+
+    def _reject(self, mention: Mention, reason: Reason, detail: str) -> None:
+        row = Rejection(mention.concept_id, "features", reason, detail)
+        self._rejections.setdefault(mention.concept_id, row)
 
     def read(self, boxes: Sequence[ScaleBox]) -> tuple[list[Finding], list[Rejection]]:
         """Return each finding of the reports for each box of its scale."""
         findings = []
-        for (attribute, value), (concept, statuses) in sorted(self._held.items()):
+        for (attribute, value), (concept, scale, statuses) in sorted(self._held.items()):
             status: Status = next(iter(statuses)) if len(statuses) == 1 else "uncertain"
             findings += [
                 Finding(box.field_id, box.scale, attribute, value, concept, status, "report")
                 for box in boxes
-                if box.scale == self._scale_of[attribute]
+                if box.scale == scale
             ]
         return findings, list(self._rejections.values())
 
@@ -78,8 +117,11 @@ class CaptionSource:
             said = []
             for link in linker.link(caption.text):
                 term = terms.by_concept.get(link.concept_id)
+                seen = open_finding(link.concept_id, graph) if term is None else None
                 if term is not None and term.scale == caption.scale:
                     said.append((term.attribute, term.value.name, term.value.concept_id, term.scale, link.status))
+                elif seen is not None and seen[1] == caption.scale:
+                    said.append((seen[0], "present", link.concept_id, seen[1], link.status))
                 elif not_visible(link.concept_id, link.category, graph):
                     row = Rejection(link.concept_id, "features", "not_visible", f"{link.label}: no slide shows it")
                     self._rejections.setdefault(link.concept_id, row)

@@ -29,7 +29,8 @@ class Change:
         from_concept: concept before, None where the slot names none.
         to_concept: concept after.
         holds: features whose truth makes the changed text false.
-        conflict: two concepts of which an exclusion in the graph certifies the falsehood, None where truth alone can.
+        conflict: the concept that holds and the one that is claimed against it, None where nothing is claimed: an
+            exclusion in the graph certifies the falsehood, or that both are values of one attribute.
     """
 
     operator: Operator
@@ -50,13 +51,13 @@ def exchange(draft: Draft, view: FieldView, tools: Tools) -> Iterator[Change]:
         role = tools.phrases.role(feature.attribute)
         if tools.values.ordered(feature.attribute):
             operator: Operator = "intensify"
-            others = tools.values.neighbours(feature.attribute, feature.value)
+            others = [concept for _, concept in tools.values.neighbours(feature.attribute, feature.value)]
         else:
             operator = "relocate" if role == "relation" else "replace"
-            others = tools.values.siblings(feature.attribute, feature.value, view.field.organ)
+            others = tools.others(feature, view.field.organ)
         span = draft.rendered.span(feature.attribute)
-        for _, concept in others:
-            said = tools.phrases.say(concept, draft.surface)
+        for concept in others:
+            said = tools.say(concept, draft.surface)
             pair = (feature.concept_id, concept)
             yield Change(operator, role, span, said, *pair, (feature,), pair)
 

@@ -133,7 +133,7 @@ def worded(
 ) -> OptionSet | None:
     """Return the set in the first wording, from a seeded place on, whose options agree in length."""
     chance = tools.choice("wording", template.name, claim or "", *(c for state in states for _, _, c in state))
-    said_claim = tools.phrases.say(claim) if claim else ""
+    said_claim = tools.say(claim) if claim else ""
     question = render(chance.choice(template.questions), {"claim": said_claim})
     stances = [[tools.facts.stance(claim, c).verdict for _, _, c in state] if claim else [] for state in states]
     first = chance.randrange(len(template.options))
@@ -163,7 +163,7 @@ def slots_of(
     template: QuestionTemplate, state: State, stance: Iterable[Verdict], claim: str, tools: Tools
 ) -> dict[str, str]:
     """Return what the texts of a template may name: phrases, verdicts and the claim."""
-    said = [tools.phrases.say(concept, template.surface) for _, _, concept in state]
+    said = [tools.say(concept, template.surface) for _, _, concept in state]
     verdicts = [load_plan().verdicts[verdict] for verdict in stance]
     slots = dict(zip("abc", said, strict=False)) | {"claim": claim}
     return slots | {f"v{axis}": verdict for axis, verdict in zip("abc", verdicts, strict=False)}

@@ -31,7 +31,7 @@ def perturb(
     for (operator, role), changes in sorted(groups.items()):
         tools.choice(caption.caption_id, operator, role).shuffle(changes)
         for change in changes[: tools.config.negatives_per_operator]:
-            row = _row(caption, change, tools, tfidf)
+            row = _row(caption, change, view, tools, tfidf)
             if row.text in seen:
                 detail = f"{operator} of {role}: the text exists already"
                 rejections.append(Rejection(row.perturbation_id, "generation", "near_duplicate", detail))
@@ -41,13 +41,13 @@ def perturb(
     return rows, rejections
 
 
-def _row(caption: Caption, change: Change, tools: Tools, tfidf: TfIdf) -> Perturbation:
+def _row(caption: Caption, change: Change, view: FieldView, tools: Tools, tfidf: TfIdf) -> Perturbation:
     start, end = change.span.start, change.span.end
     put = change.replacement
     if start == 0:
         put = put[:1].upper() + put[1:]
     text = caption.text[:start] + put + caption.text[end:]
-    certificate = certify(change, tools)
+    certificate = certify(change, view, tools)
     edit = round(edit_similarity(caption.text, caption.text[start:end], put), _DIGITS)
     meaning = round(tfidf.cosine(caption.text, text), _DIGITS)
     bounds = tools.config.constraint
@@ -82,10 +82,17 @@ def _row(caption: Caption, change: Change, tools: Tools, tfidf: TfIdf) -> Pertur
     )
 
 
-def certify(change: Change, tools: Tools) -> str:
-    """Return why a change is false: an exclusion in the graph, the known truth of the field, or `unverified`."""
+def certify(change: Change, view: FieldView, tools: Tools) -> str:
+    """Return why a change is false: an exclusion in the graph, the known truth of the field, or `unverified`.
+
+    Truth excludes a claimed concept only where it is another value of the same attribute: findings outside the
+    vocabulary may well stand beside one another.
+    """
     if change.conflict is not None:
         edge = tools.facts.exclusion(*change.conflict)
         if edge is not None:
             return f"excludes:{edge.edge_id}"
+        values = tools.values.of(change.holds[0].attribute, view.field.organ).values()
+        if not set(change.conflict) <= set(values):
+            return "unverified"
     return "truth" if trusted(change.holds) else "unverified"

@@ -75,10 +75,10 @@ class Phrases:
         """Digest of the phrases in use."""
         return digest(self.file.model_dump(mode="json"))
 
-    def say(self, concept_id: str, surface: int = 0) -> str:
-        """Return a noun phrase for a concept; surfaces repeat where there are fewer."""
+    def say(self, concept_id: str, surface: int = 0) -> str | None:
+        """Return a noun phrase for a concept, None for one unknown here; surfaces repeat where there are fewer."""
         known = self.file.phrases.get(concept_id)
-        return known[surface % len(known)] if known else self._label.get(concept_id, concept_id)
+        return known[surface % len(known)] if known else self._label.get(concept_id)
 
     def agree(self, phrase: str, verb: str) -> str:
         """Return a verb phrase (`is a finding of`, `has the kind`) in the number of a noun phrase's head."""
@@ -93,7 +93,7 @@ class Phrases:
     def noun(self, attribute: str) -> str:
         """Return the noun of an attribute."""
         words = self.file.attributes.get(attribute)
-        return words.noun if words else attribute.replace("_", " ")
+        return words.noun if words else attribute.rpartition("/")[2].replace("_", " ")
 
     def role(self, attribute: str) -> AttributeRole:
         """Return the semantic role of an attribute's values."""
@@ -101,15 +101,12 @@ class Phrases:
         if words:
             return words.role
         known = self._vocabulary.attributes.get(attribute)
-        return "entity" if known is not None and known.scale == "low" else "descriptor"
+        return "entity" if known is None or known.scale == "low" else "descriptor"
 
-    def level(self, attribute: str) -> CaptionLevel:
-        """Return the caption level that an attribute stands in."""
+    def level(self, attribute: str, scale: Scale) -> CaptionLevel:
+        """Return the caption level that an attribute seen at a scale stands in."""
         words = self.file.attributes.get(attribute)
-        if words and words.level:
-            return words.level
-        known = self._vocabulary.attributes.get(attribute)
-        return LEVEL_OF_SCALE[known.scale] if known is not None else "impression"
+        return words.level if words and words.level else LEVEL_OF_SCALE[scale]
 
 
 class Values:

@@ -25,7 +25,7 @@ def question_row(
     """Return one question: option `key` of a set is right, and the options are shown in the given order."""
     template = option_set.template
     stance = option_set.verdicts[key] if option_set.verdicts else ()
-    claim = tools.phrases.say(option_set.claim) if option_set.claim else ""
+    claim = tools.say(option_set.claim) if option_set.claim else ""
     evidence = [view.present[attribute] for attribute, _, _ in option_set.states[key]]
     options = tuple(option_set.options[index] for index in order)
     return Question(

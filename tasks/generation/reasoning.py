@@ -91,7 +91,7 @@ def _sample(
         prompt=prompt,
         observe=_observe(shown, tools),
         think=tuple(steps),
-        answer=render(words["answer"], {"diagnosis": tools.phrases.say(diagnosis.concept_id)}),
+        answer=render(words["answer"], {"diagnosis": tools.say(diagnosis.concept_id)}),
         kg_path=tuple(edges),
         concept_ids=tuple(concepts),
         concept_status=tuple("absent" if concept in denied else "present" for concept in concepts),
@@ -106,7 +106,7 @@ def _excludes(step: ReasoningStep, tools: Tools) -> bool:
 def _observe(shown: list[Feature], tools: Tools) -> str:
     seen = []
     for scale in SCALES:
-        said = [tools.phrases.say(feature.concept_id) for feature in shown if feature.scale == scale]
+        said = [tools.say(feature.concept_id) for feature in shown if feature.scale == scale]
         if said:
             seen.append((scale, enumerate_words(said)))
     return render(_words()["observe"], {"seen": seen})
@@ -115,20 +115,15 @@ def _observe(shown: list[Feature], tools: Tools) -> str:
 def _steps(path: Path, tools: Tools) -> Iterator[ReasoningStep]:
     words = _words()
     for hop, (edge, start, end) in enumerate(zip(path.edges, path.nodes[:-1], path.nodes[1:], strict=True)):
-        predicate, said = PREDICATES[edge.predicate], _say(start, tools)
+        predicate, said = PREDICATES[edge.predicate], tools.say(start)
         slots = {
             "start": said,
-            "end": _say(end, tools),
+            "end": tools.say(end),
             "words": tools.phrases.agree(said, predicate.words if edge.subject == start else predicate.inverse),
             "modality": words["modality"].get(edge.modality, ""),
         }
         text = render(words["next_step" if hop else "first_step"], slots)
         yield ReasoningStep(text[:1].upper() + text[1:], edge.edge_id, edge.primary_knowledge_source, (start, end))
-
-
-def _say(curie: str, tools: Tools) -> str:
-    said = tools.phrases.say(curie)
-    return tools.graph.nodes[curie].label if said == curie else said
 
 
 def _rule_out(view: FieldView, diagnosis: Feature, tools: Tools) -> list[ReasoningStep]:
@@ -142,8 +137,8 @@ def _rule_out(view: FieldView, diagnosis: Feature, tools: Tools) -> list[Reasoni
     if not found:
         return []
     other, edge, feature = tools.choice(view.field.field_id, "rule out").choice(found)
-    finding = tools.phrases.say(feature.concept_id)
-    slots = {"other": tools.phrases.say(other), "finding": finding, "does": tools.phrases.agree(finding, "does not")}
+    finding = tools.say(feature.concept_id)
+    slots = {"other": tools.say(other), "finding": finding, "does": tools.phrases.agree(finding, "does not")}
     text = render(_words()["rule_out"], slots)
     cited = (feature.concept_id, other)
     return [ReasoningStep(text[:1].upper() + text[1:], edge.edge_id, edge.primary_knowledge_source, cited)]

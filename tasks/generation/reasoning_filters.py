@@ -40,7 +40,7 @@ Fault = Iterator[tuple[Reason, str]]
 def answer_follows(sample: Reasoning, view: FieldView, tools: Tools) -> Fault:
     """Find an answer that the thinking does not reach, excludes, or that is not the field's diagnosis."""
     diagnosis = view.present.get(DIAGNOSIS)
-    wanted = tools.phrases.say(diagnosis.concept_id) if diagnosis else ""
+    wanted = tools.say(diagnosis.concept_id) if diagnosis else ""
     if diagnosis is None or sample.answer.strip().rstrip(".").lower() != wanted.lower():
         yield "answer_contradicts_thinking", f"answers {sample.answer!r} where the field is {wanted!r}"
         return
@@ -126,7 +126,7 @@ def answer_not_given(sample: Reasoning, _view: FieldView, _tools: Tools) -> Faul
 def needs_the_image(sample: Reasoning, view: FieldView, tools: Tools) -> Fault:
     """Find a prompt whose text names the answer, or a finding from which the answer follows."""
     prompt = sample.prompt.lower()
-    telling = [sample.answer] + [tools.phrases.say(f.concept_id) for f in view.present.values()]
+    telling = [sample.answer] + [tools.say(f.concept_id) for f in view.present.values()]
     for text in telling:
         if text.lower() in prompt:
             yield "solvable_from_text", f"the prompt says {text!r}"

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from kg.graph import Graph
 from kg.paths import Path, find_paths
+from kg.siblings import siblings
 from kg.vocabulary import Vocabulary
 from schemas.ids import canonical_json
 from schemas.records import Feature, Field, Provenance
@@ -19,6 +20,7 @@ from tasks.generation.phrases import Phrases, Values
 from tasks.settings import code_version
 
 GENERATOR = "rules"
+_SIBLINGS = 6  # of a concept outside the vocabulary
 _PATHS = 8  # looked at per finding and diagnosis: some pass through what the field excludes
 _WEAK_SOURCES = frozenset({"report", "endpoint"})  # speak of the case, or may be wrong: no truth of a place
 
@@ -76,9 +78,40 @@ class Tools:
         """Values of attributes."""
         return Values(self.vocabulary)
 
-    def level(self, attribute: str) -> CaptionLevel:
-        """Return the caption level of an attribute."""
-        return self.phrases.level(attribute)
+    def level(self, feature: Feature) -> CaptionLevel:
+        """Return the caption level that a feature stands in."""
+        return self.phrases.level(feature.attribute, feature.scale)
+
+    def say(self, concept_id: str, surface: int = 0) -> str:
+        """Return a noun phrase for a concept: of the phrase file, else its label in vocabulary or graph."""
+        said = self.phrases.say(concept_id, surface)
+        if said is not None:
+            return said
+        node = self.graph.nodes.get(concept_id)
+        return node.label if node is not None else concept_id
+
+    def others(self, feature: Feature, organ: str | None) -> list[str]:
+        """Return the concepts that could stand in a feature's place.
+
+        They are the other values of its attribute. A finding or diagnosis outside the vocabulary has siblings in the
+        graph instead, seen at the same scale; those that the graph certifies as excluded come first.
+        """
+        closed = self.values.of(feature.attribute, organ)
+        if feature.value in closed:
+            return [concept for value, concept in closed.items() if value != feature.value]
+        if feature.concept_id not in self._siblings:
+            self._siblings[feature.concept_id] = self._beside(feature.concept_id)
+        return self._siblings[feature.concept_id]
+
+    @cached_property
+    def _siblings(self) -> dict[str, list[str]]:
+        return {}
+
+    def _beside(self, concept_id: str) -> list[str]:
+        here = self.graph.nodes.get(concept_id)
+        found = siblings(self.graph, concept_id) if here is not None else []
+        fitting = [s.concept_id for s in found if here is None or self.graph.nodes[s.concept_id].scale == here.scale]
+        return fitting[:_SIBLINGS]
 
     @cached_property
     def _paths(self) -> dict[tuple[str, str], list[Path]]:

@@ -134,13 +134,27 @@ def _mentions(linker: Linker, text: str) -> list[Mention]:
 def test_reports_keep_their_status_and_what_no_slide_shows_is_rejected(
     attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
 ) -> None:
-    text = "Solid architecture with prominent nucleoli. No geographic necrosis. Stage pT2. Keratin pearls are seen."
+    text = "Solid architecture with prominent nucleoli. No geographic necrosis. Stage pT2. Adenocarcinoma?"
     held = attach(mentions=_mentions(linker, text), graph=graph)
     assert held["nucleoli"] == "prominent"
     assert held["!"] == "not_visible unknown_concept"
     # solid is present, necrosis is denied: one attribute, two values, no contradiction
     assert held["architecture"] == "solid"
     assert held["architecture/absent"] == "necrosis"
+
+
+def test_visible_findings_beyond_the_vocabulary_are_attributes_of_their_own(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    text = "Inflammation and perineural invasion are seen; no keratin pearls."
+    concluded = Section("final diagnosis", "Carcinoma; invasive high-grade urothelial carcinoma.")
+    mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
+    held = attach(mentions=mentions, graph=graph)
+    assert held["finding/perineural_invasion"] == "present"
+    assert held["finding/inflammation"] == "present"
+    assert held["finding/keratin_pearls/absent"] == "present"
+    assert held["diagnosis"] == "high_grade_urothelial_carcinoma"
+    assert "finding/perineural_invasion" not in attach(mentions=mentions)
 
 
 def test_reports_do_not_fill_in_what_an_annotated_place_leaves_out(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kg.graph import Graph
 from kg.vocabulary import Vocabulary, load_vocabulary
 from schemas.ids import digest
-from schemas.records import Caption, Field, Perturbation
+from schemas.records import Caption, Feature, Field, Perturbation
 from schemas.records.generation import OPERATOR_ROLES
 from tasks.generation.captions import STYLES, write_captions
 from tasks.generation.config import GenerationConfig
@@ -165,6 +165,24 @@ def test_a_hard_negative_meets_both_bounds_of_the_configuration(
         close = row.edit_similarity >= 0.8 and row.semantic_similarity >= 0.7
         assert row.hard_negative == (close and row.certified_false)
         assert json.loads(row.provenance.parameters)["min_edit_similarity"] == 0.8
+
+
+def test_findings_beyond_the_vocabulary_are_replaced_by_siblings_that_nothing_certifies(
+    make_field: MakeField, tools: Tools
+) -> None:
+    finding = Feature(
+        "feat_1", "high", "finding/keratin_pearls", "present", "SSG:vesicular_chromatin", source="annotation"
+    )
+    field = dataclasses.replace(make_field("g", organ="urinary bladder"), features=(finding,))
+    captions, rows = _all_texts(field, tools)
+    assert "At high magnification the cells show vesicular chromatin." in {caption.text for caption in captions}
+    assert rows
+    for row in rows:
+        node = tools.graph.nodes[row.to_concept or ""]
+        assert node.scale == "high"
+        assert node.category == "MorphologicFinding"
+        assert row.certificate == "unverified" or row.certificate.startswith("excludes:")
+    assert any(not row.hard_negative for row in rows)
 
 
 def _naive_distance(first: str, second: str) -> int:
