@@ -30,11 +30,11 @@ class ScreeningConfig(StageConfig):
     margin: float = Field(default=0.05, gt=0, lt=0.5, description="equivalence: a cell passes below 1/k + margin")
     confidence: float = Field(default=0.90, ge=0.5, lt=1, description="level of the intervals")
     permutations: int = Field(default=999, ge=199, le=99_999, description="sign flips of the max-T null")
-    null_draws: int = Field(default=64, ge=8, le=1024, description="pseudo-key draws that set the item gate")
+    null_draws: int = Field(default=48, ge=8, le=1024, description="pseudo-key draws that set the item gate")
     min_items: int = Field(default=50, ge=2, description="a cell with fewer items is too small to decide")
     min_groups: int = Field(default=5, ge=3, description="a cell with fewer patients is too small to decide")
     trees: int = Field(default=60, ge=1, le=2000, description="boosting rounds")
-    forest_trees: int = Field(default=48, ge=1, le=2000, description="trees of the forest")
+    forest_trees: int = Field(default=40, ge=1, le=2000, description="trees of the forest")
     vocabulary: int = Field(default=20_000, ge=100, description="most frequent words and word pairs of TF-IDF")
     on_fail: Literal["drop", "keep"] = Field(
         default="drop", description="drop: items of failing cells become rejections with reason `leaks`"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.screening.items import Floats, Ints, Panel
 from tasks.screening.lexical import centred, cue_matrix, option_numbers, ranked, standardised
-from tasks.screening.words import Lexicon, lexicon_of
+from tasks.screening.words import Lexicon, expand, lexicon_of
 
 FOREST_WORDS = 64
 
@@ -77,20 +77,18 @@ class Features:
 def _pairs(lexicon: Lexicon) -> tuple[Ints, Ints, dict[int, str]]:
     """Return (option row, pair number) of neighbouring words, pairs numbered after the single words."""
     width = max(len(lexicon.vocabulary), 1)
-    per_text = [np.unique(words[:-1] * width + words[1:]) for words in lexicon.token_words]
-    lengths = np.array([len(codes) for codes in per_text], dtype=np.int64)
-    firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-    codes = np.concatenate(per_text) if per_text else np.zeros(0, np.int64)
-    per_row = lengths[lexicon.text_of]
-    rows = np.repeat(np.arange(len(per_row)), per_row)
-    inside = np.arange(len(rows)) - np.repeat(np.cumsum(per_row) - per_row, per_row)
-    used = codes[firsts[lexicon.text_of][rows] + inside]
-    distinct, numbered = np.unique(used, return_inverse=True)
+    text = np.repeat(np.arange(len(lexicon.text_lengths)), lexicon.text_lengths)
+    inside = text[:-1] == text[1:]  # neighbours within one text
+    pairs = (lexicon.text_words[:-1] * width + lexicon.text_words[1:])[inside]
+    distinct, numbered = np.unique(pairs, return_inverse=True)
+    held = np.unique(text[:-1][inside] * max(len(distinct), 1) + numbered)
+    lengths = np.bincount(held // max(len(distinct), 1), minlength=len(lexicon.text_lengths))
+    rows, at = expand(lengths, lexicon.text_of)
     names = {
         width + place: f"{lexicon.vocabulary[code // width]} {lexicon.vocabulary[code % width]}"
         for place, code in enumerate(distinct.tolist())
     }
-    return rows, width + numbered, names
+    return rows, width + held[at] % max(len(distinct), 1), names
 
 
 def _telling(panel: Panel, rows: Ints, columns: Ints) -> NDArray[np.bool_]:

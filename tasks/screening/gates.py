@@ -96,8 +96,10 @@ def _null_bits(scores: Floats, panel: Panel, pool: Ints, pools: int, rng: np.ran
 
 
 def _pooled(values: Floats, pool: Ints, pools: int) -> Floats:
+    """Return sums (pools, r) of rows; items of a pool mostly stand together, so runs are summed first."""
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(pool)) + 1])
     sums = np.zeros((pools, values.shape[1]))
-    np.add.at(sums, pool, values)
+    np.add.at(sums, pool[starts], np.add.reduceat(values, starts, axis=0))
     return sums
 
 

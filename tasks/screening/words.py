@@ -33,7 +33,8 @@ class Lexicon:
     """Distinct words of every option and question as entries (row, word); words are numbered by first appearance.
 
     Shapes: `option_row`, `option_word`, `option_count` (entries of options); `question_row`, `question_word` (entries
-    of questions, rows are items); `n_words` (m,) tokens per option; `in_list` (lists, vocabulary).
+    of questions, rows are items); `n_words` (m,) tokens per option; `text_words` the tokens of all distinct texts one
+    after the other, `text_lengths` tokens per text, `text_of` (m,) each option's text; `in_list` (lists, vocabulary).
     """
 
     vocabulary: tuple[str, ...]
@@ -43,39 +44,38 @@ class Lexicon:
     question_row: Ints
     question_word: Ints
     n_words: Ints
-    token_words: tuple[Ints, ...]
+    text_words: Ints
+    text_lengths: Ints
     text_of: Ints
     in_list: Ints
 
 
 class _Numbering:
-    """Numbers words by first appearance and remembers each distinct text's word numbers."""
+    """Numbers words by first appearance; each distinct text is read once, its word numbers stand in `flat`."""
 
     def __init__(self) -> None:
         self.words: dict[str, int] = {}
         self.texts: dict[str, int] = {}
-        self.sequences: list[Ints] = []
+        self.flat: list[int] = []
+        self.lengths: list[int] = []
 
     def number(self, text: str) -> int:
         place = self.texts.get(text)
         if place is None:
-            place = self.texts[text] = len(self.sequences)
-            words = [self.words.setdefault(word, len(self.words)) for word in tokens(text)]
-            self.sequences.append(np.array(words, dtype=np.int64))
+            place = self.texts[text] = len(self.texts)
+            words = tokens(text)
+            self.lengths.append(len(words))
+            self.flat += [self.words.setdefault(word, len(self.words)) for word in words]
         return place
 
 
-def _entries(sequences: list[Ints], text_of: Ints) -> tuple[Ints, Ints, Ints]:
-    distinct = [np.unique(sequence, return_counts=True) for sequence in sequences]
-    lengths = np.array([len(words) for words, _ in distinct], dtype=np.int64)
+def expand(lengths: Ints, text_of: Ints) -> tuple[Ints, Ints]:
+    """Return (row, place) of every entry of rows' texts, whose entries stand one after the other."""
     firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-    words = np.concatenate([words for words, _ in distinct]) if distinct else np.zeros(0, np.int64)
-    counts = np.concatenate([counts for _, counts in distinct]) if distinct else np.zeros(0, np.int64)
     per_row = lengths[text_of]
     rows = np.repeat(np.arange(len(text_of)), per_row)
     inside = np.arange(len(rows)) - np.repeat(np.cumsum(per_row) - per_row, per_row)
-    at = firsts[text_of][rows] + inside
-    return rows, words[at], counts[at]
+    return rows, firsts[text_of][rows] + inside
 
 
 def lexicon_of(panel: Panel) -> Lexicon:
@@ -83,19 +83,24 @@ def lexicon_of(panel: Panel) -> Lexicon:
     numbering = _Numbering()
     option_text = np.array([numbering.number(text) for item in panel.items for text in item.options], dtype=np.int64)
     question_text = np.array([numbering.number(item.question) for item in panel.items], dtype=np.int64)
-    option_row, option_word, option_count = _entries(numbering.sequences, option_text)
-    question_row, question_word, _ = _entries(numbering.sequences, question_text)
-    lengths = np.array([len(sequence) for sequence in numbering.sequences], dtype=np.int64)
+    lengths = np.array(numbering.lengths, dtype=np.int64)
+    flat = np.array(numbering.flat, dtype=np.int64)
     vocabulary = tuple(numbering.words)
+    width = max(len(vocabulary), 1)
+    codes, counts = np.unique(np.repeat(np.arange(len(lengths)), lengths) * width + flat, return_counts=True)
+    distinct = np.bincount(codes // width, minlength=len(lengths))
+    option_row, option_at = expand(distinct, option_text)
+    question_row, question_at = expand(distinct, question_text)
     return Lexicon(
         vocabulary=vocabulary,
         option_row=option_row,
-        option_word=option_word,
-        option_count=option_count,
+        option_word=codes[option_at] % width,
+        option_count=counts[option_at],
         question_row=question_row,
-        question_word=question_word,
+        question_word=codes[question_at] % width,
         n_words=lengths[option_text],
-        token_words=tuple(numbering.sequences),
+        text_words=flat,
+        text_lengths=lengths,
         text_of=option_text,
         in_list=np.array([[word in words for word in vocabulary] for words in LISTS.values()], dtype=np.int64),
     )
