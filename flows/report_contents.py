@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+from PIL import Image
 
 from flows.candidate import finished_shards
 from flows.plan import Plan
@@ -18,6 +21,7 @@ from tasks.report.contents import Contents, Example, count_stages
 from tasks.store import Shard
 
 _EXAMPLES = 6
+_PREVIEW_PX = 900
 _NEGATIVES, _QUESTIONS = 5, 4
 
 
@@ -39,7 +43,8 @@ def gather_contents(plan: Plan, release: Release) -> Contents:
         leaks=json.loads(screening.path("cells.json").read_text()),
         history=[json.loads(line) for line in history],
         evaluation=evaluation,
-        flagged=queue.info.items_out,
+        flagged=queue.info.facts["flagged"],
+        audited=queue.info.facts["audit"],
         release_path=f"store/{config.dataset}/{config.version}",
         fingerprint=release.fingerprint,
     )
@@ -69,8 +74,17 @@ def _overlays(plan: Plan) -> list[tuple[str, str, bytes]]:
         dropped = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in shard.info.rejected.items())
         text = f"{shard.info.rows.get('fields', 0)} fields; dropped: {dropped or 'none'}"
         if shard.path("overlay.png").is_file():
-            overlays.append((source.name, text, shard.path("overlay.png").read_bytes()))
+            overlays.append((source.name, text, _preview(shard.path("overlay.png"))))
     return overlays
+
+
+def _preview(overlay: Path) -> bytes:
+    """Return an overlay small enough for a page that holds one per slide; the whole one stays in its shard."""
+    with Image.open(overlay) as image:
+        image.thumbnail((_PREVIEW_PX, _PREVIEW_PX))
+        stream = io.BytesIO()
+        image.convert("RGB").save(stream, "JPEG", quality=82)
+    return stream.getvalue()
 
 
 def _examples(plan: Plan, release: Release) -> list[Example]:
@@ -80,7 +94,7 @@ def _examples(plan: Plan, release: Release) -> list[Example]:
     for question in questions:
         by_field.setdefault(question.field_id, []).append(question)
     step = max(1, len(plan.sources) // _EXAMPLES)
-    examples = []
+    examples: list[Example] = []
     for place in range(0, len(plan.sources), step):
         tiles = plan.store.open("tiling", plan.tiling[place])
         texts = plan.store.open("texts", plan.texts[place])

@@ -78,8 +78,8 @@ def _lines(config: RunConfig, outcome: dict[str, Any]) -> list[str]:
     if "evaluation" in outcome:
         scores = ", ".join(f"{name.replace('_', ' ')} {score:.2f}" for name, score in outcome["evaluation"].items())
         lines += [f"evaluation  {out / 'evaluation.json'}  ({scores})"]
-    if outcome["flagged"]:
-        lines += [f"to review   {outcome['flagged']} flagged items in {out / 'review' / 'queue.jsonl'}"]
+    queued = f"{outcome['flagged']} flagged, {outcome['audited']} drawn at random"
+    lines.append(f"to review   {out / 'review' / 'queue.jsonl'}  ({queued})")
     lines += [
         "",
         "Next: open the report in a browser; read the release with any Parquet reader, e.g.",

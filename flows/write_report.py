@@ -40,6 +40,7 @@ def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str])
         "run_key": plan.run,
         "files": files,
         "flagged": contents.flagged,
+        "audited": contents.audited,
         "release": {
             "path": contents.release_path,
             "fingerprint": release.fingerprint,

@@ -13,9 +13,9 @@ STAGE_TITLES = {
     "slides": ("slides listed", "slides that open"),
     "tiling": ("candidate fields", "fields tiled"),
     "reports": ("reports", "reports linked"),
-    "features": ("fields", "fields with findings"),
+    "features": ("findings", "findings kept"),
     "texts": ("texts drafted", "texts kept"),
-    "questions": ("questions drafted", "questions kept"),
+    "questions": ("fields × dimensions", "asked a question"),
     "screening": ("questions", "questions passed"),
     "reviewed": ("questions", "questions released"),
 }
@@ -60,6 +60,7 @@ class Contents:
     history: Sequence[Mapping[str, Any]]
     evaluation: Mapping[str, Any] | None
     flagged: int
+    audited: int
     release_path: str
     fingerprint: str
 

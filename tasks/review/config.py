@@ -21,6 +21,13 @@ class ReviewConfig(StageConfig):
         default=True,
         description="when a question leaves a counterbalanced set, drop siblings until its keys are balanced again",
     )
+    audit_items: int = Field(
+        default=24,
+        ge=0,
+        description="questions drawn at random for review though no reader flagged them: the base rate of faults, and "
+        "the human baseline",
+    )
+    audit_seed: int = Field(default=0, ge=0, description="which questions the audit draws")
     opened_at: str = Field(
         default="2026-01-01T00:00:00Z",
         description="time written into `open` events, fixed so that equal runs give equal bytes",

@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import task
 
 from schemas.records import Question, ReviewEvent
+from tasks.review.audit import draw_audit
 from tasks.review.config import ReviewConfig
 from tasks.review.decisions import apply_decisions, read_decisions
 from tasks.review.events import write_events
@@ -17,11 +18,15 @@ from tasks.store import Shard, ShardInfo, ShardStore, ShardWriter
 
 @task(name="open review", persist_result=False)
 def open_items(store: ShardStore, key: str, screened: Shard, config: ReviewConfig, listed: Path) -> ShardInfo:
-    """Open one item per flagged question, and list them where annotators look."""
+    """Open one item per flagged question and a random sample of the others, and list them where annotators look."""
 
     def make(out: ShardWriter) -> None:
         flagged = json.loads(screened.path("flagged.json").read_text(encoding="utf-8"))
-        events = open_queue(flagged, at=config.opened_at)
+        questions = screened.records("questions", Question)
+        known = {entry["item_id"] for entry in flagged}
+        audit = draw_audit(questions, known, config.audit_items, config.audit_seed)
+        events = open_queue([*flagged, *audit], at=config.opened_at)
+        out.facts.update(flagged=len(flagged), audit=len(audit))
         out.write_records("review_events", events, ReviewEvent)
         out.count(items_in=len(events), items_out=len(events), rejections=[])
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# skimage loads its parts at first use, and two threads that do so at once find them half loaded.
+import skimage.color
+import skimage.filters
+import skimage.morphology  # noqa: F401
 from prefect import task
 
 from schemas.records import Rejection

@@ -43,6 +43,7 @@ def contents(**changes: Any) -> Contents:
         "history": [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0}],
         "evaluation": {**measures, "blind": {**measures, "shuffled": measures}},
         "flagged": 3,
+        "audited": 5,
         "release_path": "store/test/1.0.0",
         "fingerprint": "f" * 64,
     }
