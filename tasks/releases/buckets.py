@@ -37,7 +37,8 @@ class BucketStore:
         """
         self.uri = uri.rstrip("/")
         need("s3fs", "scale", f"a store at {self.uri}")
-        files, self._root = need("fsspec.core", "scale", "a bucket").url_to_fs(self.uri, use_listings_cache=False)
+        fresh = {"use_listings_cache": False, "skip_instance_cache": True}
+        files, self._root = need("fsspec.core", "scale", "a bucket").url_to_fs(self.uri, **fresh)
         self._files: Any = files
 
     def _at(self, path: str) -> str:
@@ -96,9 +97,13 @@ class BucketStore:
         entries += [(entry, f"{OBJECTS}/{entry['sha256']}") for entry in content["documents"]]
         for entry, source in entries:
             if self._size(f"{folder}/{entry['path']}") != entry["bytes"]:
-                with self._reached():
-                    self._files.cp_file(self._at(source), self._at(f"{folder}/{entry['path']}"))
+                self.copy(source, f"{folder}/{entry['path']}")
         self.create(f"{folder}/{MANIFEST}", manifest)
+
+    def copy(self, source: str, place: str) -> None:
+        """Copy a file within the bucket; the service does it."""
+        with self._reached():
+            self._files.cp_file(self._at(source), self._at(place))
 
     def read(self, path: str) -> bytes:
         """Return a file's bytes."""

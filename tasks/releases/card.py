@@ -21,6 +21,8 @@ from tasks.releases.relations import UNSPLIT
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIRST_CONFIG = "questions"  # what the Hub's viewer opens with
+CERTIFIER = "certifier"
+LEVELS = {"all": 0, "type": 1, "cell": 2}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGEST = "n>1M"
 
@@ -61,6 +63,10 @@ class Card:
             facts=self.facts,
             plots=self.plots,
             leaks=leaks,
+            leaks_shown=sorted(
+                (row for row in leaks if row.get("level") != "cell" or row.get("family") == CERTIFIER),
+                key=lambda row: LEVELS.get(row.get("level"), 0),
+            ),
             undecided=sum(row["verdict"] in UNDECIDED for row in leaks),
             agreement=self.candidate.agreement,
             sources=self.candidate.sources,

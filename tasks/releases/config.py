@@ -21,7 +21,10 @@ class GateBounds(StageConfig):
         default=6, ge=0, le=12, description="perceptual hashes this many bits apart (of 64) are looked at closely"
     )
     near_duplicate_correlation: float = Field(
-        default=0.95, gt=0, le=1, description="two such images with thumbnails at least this correlated are duplicates"
+        default=0.95, gt=0, le=1, description="two of them with thumbnails at least this correlated may be duplicates"
+    )
+    near_duplicate_detail: float = Field(
+        default=0.5, ge=0, le=1, description="and whose fine structure over tissue is at least this correlated"
     )
     require_screening: bool = Field(default=True, description="refuse questions that no text-only reader has screened")
     undecided_cells: Literal["allow", "refuse"] = Field(

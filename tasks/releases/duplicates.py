@@ -1,14 +1,17 @@
-"""Images that look alike: pairs of perceptual hashes within a few bits, then a closer look at the thumbnails."""
+"""Images that look alike: perceptual hashes within a few bits, then thumbnails, then fine structure."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.releases.candidate import SPLITS
+from tasks.releases.config import GateBounds
 from tasks.releases.images import Images
+from tasks.releases.likeness import ImageReader, detail_likeness, turned
 
 HASH_BITS = 64
 FLAT = 2.0  # standard deviation in grey levels below which a thumbnail says nothing
@@ -23,37 +26,50 @@ class Alike:
     second: int
     bits: int
     correlation: float
+    detail: float
 
 
-def near_duplicates(images: Images, split: list[str | None], bits: int, correlation: float) -> list[Alike]:
+def near_duplicates(
+    images: Images, split: Sequence[str | None], reader: ImageReader, bounds: GateBounds
+) -> list[Alike]:
     """Return the pairs of images in different splits that are near-duplicates, in any of eight orientations.
 
-    Hashes at most `bits` apart agree exactly in one of `bits + 1` bands (pigeonhole; Manku, Jain and Das Sarma 2007,
-    "Detecting near-duplicates for web crawling", section 3), so that only images that share a band are compared.
+    Hashes at most so many bits apart agree exactly in one of bits + 1 bands (pigeonhole; Manku, Jain and Das Sarma
+    2007, "Detecting near-duplicates for web crawling", section 3), so that only images that share a band are compared.
+    Of those that agree, thumbnails and then the fine structure must agree too.
 
     Args:
         images: what was seen of the images.
         split: split of every image; images without one are not compared.
-        bits: largest Hamming distance of the hashes, of 64.
-        correlation: smallest Pearson correlation of the thumbnails, -1 to 1.
+        reader: gives the images again, by their places.
+        bounds: largest distance of the hashes, smallest correlations of thumbnails and of detail.
     """
-    splits = sorted({name for name in split if name is not None})
-    labels = np.array([splits.index(name) if name is not None else -1 for name in split], dtype=np.int64)
+    labels = np.array([SPLITS.index(name) if name is not None else -1 for name in split], dtype=np.int64)
     usable = np.array([not problem for problem in images.problems], dtype=bool)
     found: dict[tuple[int, int], Alike] = {}
-    for at in range(len(splits)):
+    for at in range(len(SPLITS)):
         base = np.flatnonzero((labels == at) & usable)
         queries = np.flatnonzero((labels > at) & usable)
         for turn in range(images.hashes.shape[1]):
             left, right = images.hashes[base, 0], images.hashes[queries, turn]
-            for i, j in _close(left, right, bits):
+            for i, j in sorted(set(_close(left, right, bounds.near_duplicate_bits))):
                 first, second = int(base[i]), int(queries[j])
-                likeness = _correlation(images.thumbnails[first], _turned(images.thumbnails[second], turn))
-                if likeness >= correlation:
-                    distance = int(np.bitwise_count(left[i] ^ right[j]))
-                    pair = min(first, second), max(first, second)
-                    found.setdefault(pair, Alike(*pair, distance, round(likeness, 4)))
+                pair = min(first, second), max(first, second)
+                if pair not in found and (likeness := _likeness(images, (first, second, turn), reader, bounds)):
+                    found[pair] = Alike(*pair, int(np.bitwise_count(left[i] ^ right[j])), *likeness)
     return [found[key] for key in sorted(found)]
+
+
+def _likeness(
+    images: Images, pair: tuple[int, int, int], reader: ImageReader, bounds: GateBounds
+) -> tuple[float, float] | None:
+    """Return the correlations of thumbnails and detail, or None where one is below its bound."""
+    first, second, turn = pair
+    coarse = _correlation(images.thumbnails[first], turned(images.thumbnails[second], turn))
+    if coarse < bounds.near_duplicate_correlation:
+        return None
+    fine = detail_likeness(reader.grey(first), turned(reader.grey(second), turn))
+    return None if fine < bounds.near_duplicate_detail else (round(coarse, 4), round(fine, 4))
 
 
 def _close(left: np.ndarray, right: np.ndarray, bits: int) -> Iterator[tuple[int, int]]:
@@ -81,13 +97,6 @@ def _portions(counts: np.ndarray) -> Iterator[slice]:
         end = max(begin + 1, int(np.searchsorted(sums, before + PAIRS_AT_ONCE, "right")))
         yield slice(begin, end)
         begin = end
-
-
-def _turned(thumbnail: np.ndarray, turn: int) -> np.ndarray:
-    """Return a thumbnail in the orientation that column `turn` of the hashes stands for."""
-    picture = thumbnail.T if turn >= 4 else thumbnail
-    picture = picture[::-1] if turn & 2 else picture
-    return picture[:, ::-1] if turn & 1 else picture
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

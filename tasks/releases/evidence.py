@@ -10,6 +10,7 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds
 from tasks.releases.duplicates import near_duplicates
 from tasks.releases.images import inspect_images
+from tasks.releases.likeness import ImageReader
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +26,7 @@ def register_images(
     images = inspect_images(candidate.tables.get("tiles", ()), workers)
     split_of = dict(connection.execute("SELECT tile_id, split FROM tiles").fetchall())
     splits = [split_of.get(tile) for tile in images.tile_ids]
-    pairs = near_duplicates(images, splits, bounds.near_duplicate_bits, bounds.near_duplicate_correlation)
+    pairs = near_duplicates(images, splits, ImageReader(candidate.tables.get("tiles", ())), bounds)
     seen = {"tile_id": images.tile_ids, "sha256": images.sha256, "problem": images.problems}
     connection.register("tile_images", pa.table({name: pa.array(column, pa.string()) for name, column in seen.items()}))
     alike = {
@@ -33,6 +34,7 @@ def register_images(
         "other_id": pa.array([images.tile_ids[pair.second] for pair in pairs], pa.string()),
         "bits": pa.array([pair.bits for pair in pairs], pa.int64()),
         "correlation": pa.array([pair.correlation for pair in pairs], pa.float64()),
+        "detail": pa.array([pair.detail for pair in pairs], pa.float64()),
     }
     connection.register("near_duplicates", pa.table(alike))
 

@@ -43,7 +43,7 @@ class Gatherer:
             group_of = np.searchsorted(starts, portion.row_at[mine], "right") - 1
             for group in np.unique(group_of):
                 chosen = mine[group_of == group]
-                parts.append(self._group(int(file_at), int(group)).take(portion.row_at[chosen] - starts[group]))
+                parts.append(_chosen(self._group(int(file_at), int(group)), portion.row_at[chosen] - starts[group]))
                 places[chosen] = np.arange(read, read + len(chosen))
                 read += len(chosen)
         table = pa.concat_tables(parts)
@@ -70,3 +70,10 @@ class Gatherer:
         while self._held > KEPT_BYTES and len(self._groups) > 1:
             self._held -= self._groups.popitem(last=False)[1].nbytes
         return self._groups[key]
+
+
+def _chosen(table: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return some rows of a table, without a copy where they lie side by side."""
+    if np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
+        return table.slice(rows[0], len(rows))
+    return table.take(rows)

@@ -48,6 +48,10 @@ RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 
+WITHOUT_DIGITS = {"name", "address", "number of a case"}
+"""Kinds that can stand in a text without any digit."""
+_DIGIT = re.compile(r"\d")
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -69,9 +73,11 @@ def identifiers(text: str) -> list[Identifier]:
 
 
 def _matches(text: str) -> Iterator[Identifier]:
+    digits = _DIGIT.search(text) is not None
     for kind, pattern in RULES:
-        for match in pattern.finditer(text):
-            yield Identifier(kind, match.start(), match.end())
+        if digits or kind in WITHOUT_DIGITS:
+            for match in pattern.finditer(text):
+                yield Identifier(kind, match.start(), match.end())
 
 
 def mask(text: str) -> str:

@@ -138,11 +138,12 @@ def perceptual_hashes(grey: np.ndarray) -> np.ndarray:
     """
     low = np.einsum("ui,nij,vj->nuv", _cosines(), grey, _cosines(), optimize=True)
     sign = np.where(np.arange(LOW) % 2, -1.0, 1.0).astype(np.float32)
-    hashes = []
+    half, hashes = LOW * LOW // 2, []
     for turned in (low, low.transpose(0, 2, 1)):
         for rows in (1.0, sign[:, None]):
             for columns in (1.0, sign[None, :]):
                 flat = (turned * rows * columns).reshape(-1, LOW * LOW)
-                bits = flat > np.median(flat, axis=1, keepdims=True)
+                middle = np.partition(flat, (half - 1, half), axis=1)[:, half - 1 : half + 1].mean(axis=1)
+                bits = flat > middle[:, None]
                 hashes.append(np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64))
     return np.stack(hashes, axis=1)

@@ -62,7 +62,8 @@ def plan_files(
     ).to_arrow_table()
     splits = np.array(rows.column("split").to_pylist(), dtype=np.str_)
     file_at, row_at = (rows.column(name).to_numpy() for name in (FILE, ROW))
-    marks = np.fromiter((zlib.crc32(k.encode()) for k in rows.column("key").to_pylist()), np.uint32, rows.num_rows)
+    keys = rows.column("key").cast(pa.binary()).to_pylist()
+    marks = np.fromiter(map(zlib.crc32, keys), np.uint32, rows.num_rows)
     aim = target_rows(table, paths, shard_mib)
     for begin, end in _runs(splits):
         for start, stop in _cuts(marks[begin:end], aim):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"train": "#3b6fb6", "val": "#e0a030", "test": "#b5475d"}
 GREY = "#8a8f98"
-READERS = ("#3b6fb6", "#4f9d69", "#e0a030", "#8e6bb0", "#b5475d", "#5b6770")
+RANGE = "#d5dae1"
 CELLS_SHOWN = 16
 
 
@@ -87,28 +87,33 @@ def _composition(facts: Facts) -> bytes:
 def _leakage(leaks: Sequence[Mapping[str, Any]]) -> bytes:
     cells = sorted({str(row["cell"]) for row in leaks}, key=lambda cell: (cell != "all", cell.count("/"), cell))
     shown = cells[:CELLS_SHOWN]
-    readers = sorted({str(row["reader"]) for row in leaks})
-    figure, (axes,) = _figure(9.5, 1.3 + 0.1 * len(shown) * max(2, len(readers)))
-    for at, reader in enumerate(readers):
-        rows = [row for row in leaks if row["reader"] == reader and row["cell"] in shown]
-        y = [shown.index(row["cell"]) + 0.8 * (at + 0.5) / len(readers) - 0.4 for row in rows]
-        x = [float(row["accuracy"]) for row in rows]
-        spread = [
-            [max(0.0, a - float(r["low"])) for a, r in zip(x, rows, strict=True)],
-            [max(0.0, float(r["high"]) - a) for a, r in zip(x, rows, strict=True)],
-        ]
-        colour = READERS[at % len(READERS)]
-        axes.errorbar(x, y, xerr=spread, fmt="o", ms=3, lw=1, color=colour, label=reader)
-    chances = {str(row["cell"]): row["chance"] for row in leaks if row.get("chance") is not None}
+    figure, (axes,) = _figure(9.5, 1.4 + 0.3 * len(shown))
     for at, cell in enumerate(shown):
-        if cell in chances:
-            axes.plot([chances[cell]] * 2, [at - 0.45, at + 0.45], color=GREY, lw=1.2, ls="--")
+        rows = [row for row in leaks if row["cell"] == cell]
+        accuracies = [float(row["accuracy"]) for row in rows]
+        axes.plot([min(accuracies), max(accuracies)], [at, at], color=RANGE, lw=7, solid_capstyle="butt", zorder=1)
+        if (chance := rows[0].get("chance")) is not None:
+            axes.plot([chance, chance], [at - 0.45, at + 0.45], color=GREY, lw=1.2, ls="--", zorder=2)
+        strongest = max(rows, key=lambda row: float(row["accuracy"]))
+        _interval(axes, strongest, at - 0.12, COLOURS["test"])
+        for row in rows:
+            if row.get("family") == "certifier":
+                _interval(axes, row, at + 0.16, COLOURS["train"])
+    axes.plot([], [], color=RANGE, lw=7, label="all readers")
+    axes.plot([], [], color=COLOURS["test"], marker="o", ms=4, lw=1, label="strongest reader, interval")
+    axes.plot([], [], color=COLOURS["train"], marker="o", ms=4, lw=1, label="certifier (held back), interval")
+    axes.plot([], [], color=GREY, lw=1.2, ls="--", label="chance")
     axes.set_yticks(range(len(shown)), shown)
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(0, 1)
-    axes.set_title("accuracy of readers that see no image (dashed: chance)", loc="left")
-    axes.legend(frameon=False, ncols=6, loc="upper center", bbox_to_anchor=(0.4, -0.08))
+    axes.set_title("accuracy of readers that see no image", loc="left")
+    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.4, -0.06))
     return _png(figure)
+
+
+def _interval(axes: Axes, row: Mapping[str, Any], at: float, colour: str) -> None:
+    axes.plot([float(row["low"]), float(row["high"])], [at, at], color=colour, lw=1, zorder=3)
+    axes.plot([float(row["accuracy"])], [at], color=colour, marker="o", ms=4, zorder=4)
 
 
 def _funnel(counts: Sequence[Mapping[str, Any]]) -> bytes:
