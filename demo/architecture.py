@@ -47,11 +47,12 @@ class _Ground:
     def noise(self, wavelength_um: float) -> Field:
         return smooth_noise(self.shape, wavelength_um / CELL_UM, self.rng)
 
-    def cells(self, spacing_um: float, jitter: float) -> tuple[Field, Field, Labels]:
+    def cells(self, spacing_um: float, jitter: float, *, bent: bool = True) -> tuple[Field, Field, Labels]:
         """Return distances in um to the nearest and second seeds of a new lattice, and which seed is nearest."""
         height, width = self.shape
         seeds = jittered_hexagons((height, width), spacing_um / CELL_UM, jitter, self.rng)
-        first, second, owner = two_nearest(self.x, self.y, seeds, 1.35 * spacing_um / CELL_UM)
+        x, y = (self.x, self.y) if bent else _grid(self.shape)
+        first, second, owner = two_nearest(x, y, seeds, 1.35 * spacing_um / CELL_UM)
         return first * np.float32(CELL_UM), second * np.float32(CELL_UM), owner
 
     def per_cell(self, owner: Labels) -> Field:
@@ -68,15 +69,15 @@ def structure_of(architecture: str, border_um: Field, rng: np.random.Generator) 
         rng: The source of randomness.
     """
     height, width = border_um.shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    bend = [smooth_noise((height, width), 45, rng) * np.float32(6) for _ in range(2)]
+    x, y = _grid((height, width))
+    bend = [smooth_noise((height, width), 45, rng) * np.float32(8) for _ in range(2)]
     return PATTERNS[architecture](_Ground(x + bend[0], y + bend[1], border_um - np.float32(EDGE_UM), rng))
 
 
 def _tracts(ground: _Ground, spacing_um: float, half_width_um: float) -> Field:
     """Return the distance in um inside lobules that broad bands of stroma part, and inside the region."""
     first, second, _ = ground.cells(spacing_um, 0.28)
-    width = half_width_um * (1 + 0.25 * ground.noise(160))
+    width = half_width_um * (1 + 0.3 * ground.noise(160)) + 4 * ground.noise(70)
     return np.minimum((second - first) / 2 - width, ground.border)
 
 
@@ -84,11 +85,11 @@ def _glandular(ground: _Ground) -> Structure:
     """Glands: each a cell of a lattice, rounded, with one lumen; slivers that a tract cuts off are dropped."""
     first, second, owner = ground.cells(156.0, 0.2)
     draw = ground.per_cell(owner)
-    gland = np.minimum((second - first) / 2 - 7, 68 + 22 * draw - first) + 4 * ground.noise(45)
-    epithelium = np.minimum(gland, _tracts(ground, 540.0, 23.0))
+    gland = np.minimum((second - first) / 2 - 7, 74 + 20 * draw - first) + 4 * ground.noise(45)
+    epithelium = np.minimum(gland, _tracts(ground, 620.0, 17.0))
     deepest = maximum(epithelium, owner, np.arange(int(owner.max()) + 1)).astype(np.float32)[owner]
-    epithelium[deepest < 27] = -12
-    thickness = 25 + 5 * draw + 2.5 * ground.noise(30)
+    epithelium[deepest < 19] = -12
+    thickness = 29 + 6 * draw + 2.5 * ground.noise(30)
     return Structure(epithelium, epithelium - thickness)
 
 
@@ -102,8 +103,8 @@ def _solid(ground: _Ground) -> Structure:
 
 def _cribriform(ground: _Ground) -> Structure:
     """Large nests, punched out by many small round lumina."""
-    epithelium = _tracts(ground, 450.0, 24.0) + 4 * ground.noise(60)
-    first, _, owner = ground.cells(64.0, 0.24)
+    epithelium = _tracts(ground, 450.0, 19.0)
+    first, _, owner = ground.cells(64.0, 0.24, bent=False)
     lumen = np.minimum(11 + 12 * ground.per_cell(owner) - first + 2 * ground.noise(25), epithelium - 17)
     return Structure(epithelium, lumen)
 
@@ -127,11 +128,17 @@ def _fingers(ground: _Ground) -> NDArray[np.bool_]:
     across = y * np.cos(turn) - x * np.sin(turn)
     along, across = along - along.min(), across - across.min()
     shape = (int(across.max()) + 2, int(along.max()) + 2)
-    grid_y, grid_x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    grid_x, grid_y = _grid(shape)
     seeds = jittered_hexagons(shape, 132.0 / CELL_UM, 0.24, ground.rng)
     first, second, _ = two_nearest(grid_x, grid_y, seeds, 1.35 * 132.0 / CELL_UM)
     gap = map_coordinates(second - first, [across, along], order=1, output=np.float32) * np.float32(CELL_UM / 2)
-    return np.asarray(gap > 15 + 7 * ground.noise(150) + 3 * ground.noise(40))
+    return np.asarray(gap > 11 + 5 * ground.noise(150) + 3 * ground.noise(40))
+
+
+def _grid(shape: tuple[int, int]) -> tuple[Field, Field]:
+    """Return the x and y of every cell."""
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    return x, y
 
 
 def _signed_distance_um(inside: NDArray[np.bool_]) -> Field:

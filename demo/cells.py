@@ -43,7 +43,7 @@ def _nucleus(look: Look, turn: float, rng: np.random.Generator) -> Stamp:
     scale = float(np.clip(rng.lognormal(0.0, 0.3), 0.6, 1.6)) if look.marked else rng.uniform(0.94, 1.06)
     stretch = look.elongation * (rng.uniform(0.85, 1.5) if look.marked else rng.uniform(0.95, 1.08))
     turn += rng.normal(0, 0.5 if look.marked else 0.12)
-    darkness = rng.uniform(0.78, 1.5) if look.marked else rng.uniform(0.95, 1.05)
+    darkness = rng.uniform(0.78, 1.3) if look.marked else rng.uniform(0.95, 1.05)
     radius = 0.5 * look.diameter_um * scale * PX_PER_UM
     depth, centre = _outline(radius, stretch, turn, 0.13 if look.marked else 0.025, rng)
     chromatin = _blotches(depth.shape, rng)
@@ -70,13 +70,31 @@ def lymphocytes(count: int, rng: np.random.Generator, *, halo: bool = False) -> 
     for _ in range(count):
         radius = rng.uniform(2.9, 3.5) * PX_PER_UM
         depth, _ = _outline(radius, rng.uniform(1.0, 1.12), rng.uniform(0, np.pi), 0.03, rng, margin=4 if halo else 1)
-        haematoxylin = 192 + 26 * _blotches(depth.shape, rng)
+        haematoxylin = 212 + 22 * _blotches(depth.shape, rng)
         if halo:
             cover = np.clip(depth + 0.5, 0, 1)
             clear = np.clip(depth + 3.5, 0, 1)
             stamps.append(_patch(haematoxylin * cover + 5, 26 * clear, np.clip(depth + 3.6, 0, 1)))
         else:
             stamps.append(_grain(haematoxylin, np.full(depth.shape, 30.0), depth))
+    return stamps
+
+
+def clusters(members: list[Stamp], side_um: float, count: int, rng: np.random.Generator) -> list[Stamp]:
+    """Return square patches of a dense sheet of cells: grains of nine members on a jittered grid."""
+    pitch = side_um / 3 * PX_PER_UM
+    side = int(4 * pitch)
+    stamps = []
+    for _ in range(count):
+        sheet = np.zeros((2, side, side), np.uint8)
+        for row, column in np.ndindex(3, 3):
+            stamp = members[int(rng.integers(len(members)))]
+            y, x = (int((place + 0.9) * pitch + rng.uniform(-0.3, 0.3) * pitch) for place in (row, column))
+            target = sheet[:, y - stamp.shape[1] // 2 :, x - stamp.shape[2] // 2 :][
+                :, : stamp.shape[1], : stamp.shape[2]
+            ]
+            np.maximum(target, stamp[:, : target.shape[1], : target.shape[2]], out=target)
+        stamps.append(sheet)
     return stamps
 
 
@@ -166,8 +184,8 @@ def ghosts(count: int, rng: np.random.Generator) -> list[Stamp]:
     stamps = []
     for _ in range(count):
         depth, _ = _outline(rng.uniform(4.5, 7.5) * PX_PER_UM, rng.uniform(1, 1.3), rng.uniform(0, np.pi), 0.06, rng)
-        rim = np.exp(-(((depth - 1.4) / 1.1) ** 2)) * (depth > -0.5)
-        stamps.append(_bytes(18 * rim, rng.uniform(88, 112) * rim + 60 * (depth > 0)))
+        rim = np.exp(-(((depth - 2.0) / 1.6) ** 2)) * (depth > -0.5)
+        stamps.append(_bytes(18 * rim, rng.uniform(76, 96) * rim))
     return stamps
 
 

@@ -1,7 +1,7 @@
 """Where the tissue lies on the slide and how it is divided into regions.
 
 Geometry is done on a coarse grid of `CELL_PX` level-0 pixels (4 um): outlines are smooth at that scale and are
-interpolated when they are drawn.
+interpolated when they are drawn. The layout itself is drafted on a grid twice as coarse.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from demo.noise import Field, wavy_noise
 
 MPP = 0.5
 CELL_PX = 8
 CELL_UM = CELL_PX * MPP
+DRAFT_PX = 16
+DRAFT_UM = DRAFT_PX * MPP
 REGION_PX = (4096, 4608)  # (width, height) of the slide that one region takes
 MARGIN_UM = 90.0
 GAP_UM = 170.0
@@ -57,23 +60,23 @@ def lay_out(size_px0: tuple[int, int], sections: str, missing_corner: bool, rng:
         missing_corner: Whether a corner of the tissue is torn away.
         rng: The source of randomness.
     """
-    width, height = size_px0[0] // CELL_PX, size_px0[1] // CELL_PX
+    width, height = size_px0[0] // DRAFT_PX, size_px0[1] // DRAFT_PX
     columns, rows = grid_of(size_px0)
     depth = np.full((height, width), -1e3, np.float32)
-    labels = np.zeros((height, width), np.uint8)
-    waves = wavy_noise((height, width), [(100, 22), (30, 8)], rng)
-    warp = [wavy_noise((height, width), [(85, 70), (22, 14)], rng) for _ in range(2)]
+    territory = np.zeros((height, width), np.uint8)
+    waves = wavy_noise((height, width), [(50, 22), (15, 8)], rng)
+    warp = [wavy_noise((height, width), [(42, 70), (11, 14)], rng) for _ in range(2)]
     for first, last in _section_columns(columns, sections, rng):
         left, right = first * width // columns, last * width // columns
         margins = [MARGIN_UM if edge in (0, columns) else GAP_UM / 2 for edge in (first, last)]
-        box = (left + margins[0] / CELL_UM, right - margins[1] / CELL_UM)
-        piece = _superellipse((height, width), box) + waves
-        inside = piece > depth
-        depth[inside] = piece[inside]
-        labels[:, left:right] = _voronoi(warp, (first, last), (columns, rows), slice(left, right), rng)
+        box = (left + margins[0] / DRAFT_UM, right - margins[1] / DRAFT_UM)
+        np.maximum(depth, _superellipse((height, width), box) + waves, out=depth)
+        territory[:, left:right] = _voronoi(warp, (first, last), (columns, rows), slice(left, right), rng)
     if missing_corner:
         depth = np.minimum(depth, _tear((height, width), rng) + waves)
-    return Layout(labels, depth)
+    finer = DRAFT_PX // CELL_PX
+    enlarged = Image.fromarray(depth).resize((width * finer, height * finer), Image.Resampling.BILINEAR)
+    return Layout(territory.repeat(finer, axis=0).repeat(finer, axis=1), np.asarray(enlarged))
 
 
 def _section_columns(columns: int, sections: str, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -88,11 +91,11 @@ def _section_columns(columns: int, sections: str, rng: np.random.Generator) -> l
 def _superellipse(shape: tuple[int, int], box: tuple[float, float]) -> Field:
     """Return the approximate depth in um inside a rounded rectangle that spans `box` along x."""
     height, width = shape
-    half_x, half_y = (box[1] - box[0]) / 2, height / 2 - MARGIN_UM / CELL_UM
+    half_x, half_y = (box[1] - box[0]) / 2, height / 2 - MARGIN_UM / DRAFT_UM
     x = np.abs(np.arange(width, dtype=np.float32) - (box[0] + box[1]) / 2) / half_x
     y = np.abs(np.arange(height, dtype=np.float32) - height / 2) / half_y
     radius = (x[None, :] ** SQUARENESS + y[:, None] ** SQUARENESS) ** np.float32(1 / SQUARENESS)
-    return np.asarray((1 - radius) * (min(half_x, half_y) * CELL_UM), np.float32)
+    return np.asarray((1 - radius) * (min(half_x, half_y) * DRAFT_UM), np.float32)
 
 
 def _tear(shape: tuple[int, int], rng: np.random.Generator) -> Field:
@@ -101,7 +104,7 @@ def _tear(shape: tuple[int, int], rng: np.random.Generator) -> Field:
     corner_x, corner_y = int(rng.integers(2)) * width, int(rng.integers(2)) * height
     x = np.arange(width, dtype=np.float32) - corner_x
     y = np.arange(height, dtype=np.float32) - corner_y
-    return np.hypot(x[None, :], y[:, None]) * np.float32(CELL_UM) - np.float32(CORNER_UM * rng.uniform(0.8, 1.2))
+    return np.hypot(x[None, :], y[:, None]) * np.float32(DRAFT_UM) - np.float32(CORNER_UM * rng.uniform(0.8, 1.2))
 
 
 def _voronoi(
@@ -110,8 +113,8 @@ def _voronoi(
     """Return region numbers over the columns `part` of the slide, whose section spans these columns of regions."""
     height, width = warp[0].shape
     columns, rows = grid
-    x = np.arange(part.start, part.stop, dtype=np.float32)[None, :] + warp[0][:, part] / np.float32(CELL_UM)
-    y = np.arange(height, dtype=np.float32)[:, None] + warp[1][:, part] / np.float32(CELL_UM)
+    x = np.arange(part.start, part.stop, dtype=np.float32)[None, :] + warp[0][:, part] / np.float32(DRAFT_UM)
+    y = np.arange(height, dtype=np.float32)[:, None] + warp[1][:, part] / np.float32(DRAFT_UM)
     nearest = np.full(x.shape, np.inf, np.float32)
     labels = np.zeros(x.shape, np.uint8)
     for row in range(rows):

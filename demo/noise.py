@@ -57,27 +57,27 @@ def _enlarge(knots: Field, shape: tuple[int, int], box: tuple[float, float, floa
     return np.asarray(Image.fromarray(knots).resize((shape[1], shape[0]), Image.Resampling.BICUBIC, box=box))
 
 
-def periodic_noise(
-    size: int, wavelength: float, rng: np.random.Generator, *, stretch: float = 1.0, bandwidth: float = 0.0
-) -> Field:
-    """Return noise that tiles the plane without a seam: white noise filtered in the Fourier domain.
+def periodic_noise(size: int, wavelength: float, rng: np.random.Generator, *, stretch: float = 1.0) -> Field:
+    """Return noise that tiles the plane without a seam: a random spectrum below a Gaussian.
 
     Args:
         size: Side of the square field, in pixels.
-        wavelength: Shortest wavelength kept (low pass), or the centre of the band when `bandwidth` > 0, in pixels.
+        wavelength: About the shortest wavelength kept, in pixels.
         rng: The source of randomness.
         stretch: How many times longer structures are along x than along y.
-        bandwidth: Relative width of the pass band; 0 gives a Gaussian low pass.
 
     Returns:
         A float32 array (size, size) of zero mean and unit variance.
     """
-    spectrum = scipy.fft.rfft2(rng.standard_normal((size, size), dtype=np.float32))
-    frequency_y = np.fft.fftfreq(size)[:, None].astype(np.float32)
-    frequency_x = np.fft.rfftfreq(size)[None, :].astype(np.float32) * np.float32(stretch)
-    radius = np.hypot(frequency_y, frequency_x) * np.float32(wavelength)
-    centre = np.float32(1.0 if bandwidth else 0.0)
-    spectrum *= np.exp(-0.5 * ((radius - centre) / np.float32(bandwidth or 0.5)) ** 2)
+    half = size // 2 + 1
+    spectrum = rng.standard_normal((size, 2 * half), dtype=np.float32).view(np.complex64)
+    spectrum *= _gaussian(np.fft.fftfreq(size) * wavelength)[:, None]
+    spectrum *= _gaussian(np.fft.rfftfreq(size) * wavelength * stretch)[None, :]
     spectrum[0, 0] = 0.0
-    field = np.asarray(scipy.fft.irfft2(spectrum, s=(size, size)))
-    return np.asarray(field / field.std(), np.float32)
+    field = np.asarray(scipy.fft.irfft2(spectrum, s=(size, size)), np.float32)
+    field /= field.std()
+    return field
+
+
+def _gaussian(cycles: NDArray[np.floating]) -> Field:
+    return np.asarray(np.exp(-2.0 * cycles**2), np.float32)

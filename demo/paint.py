@@ -7,19 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from scipy.ndimage import uniform_filter
 
 from demo.cells import Stamp
 from demo.layout import CELL_PX
 from demo.placement import GRAIN, PATCH
-from demo.scene import Fill, Plane, Scene, encode
+from demo.scene import Plane, Scene, encode
 from demo.stain import colour_table
 from demo.textures import Texture, stock
 
 COLUMN_PX = 512
-BLOCK_PX = 1024
+BLOCK_PX = 1024  # textures are laid in blocks this wide; at most SIDE
+MOST_ROWS = 576
 HALO_PX = 32
 BLUR_PX = 7.0
 FOLD_SHIFT_PX = 37
+SEAM_CELLS = 5  # over which the textures of neighbouring regions change
 FULL = 128  # weight of a layer that hides what is under it
 _PHASES = np.arange(1, 2 * CELL_PX, 2, dtype=np.int16)[None, :, None]  # sixteenths of the way to the next coarse row
 
@@ -42,12 +45,11 @@ class Painter:
             for name in ("fold", "blur", "pen")
             if (plane := getattr(scene.artefacts, name)) is not None
         }
-        self._sizes = np.array([stamp.shape[:0:-1] for stamp in scene.placed.stamps]).reshape(-1, 2)
-        self._reach = int(self._sizes.max(initial=0))
+        self._reach = max((max(stamp.shape) for stamp in scene.placed.stamps), default=1)
         self._stamps = {planes: scene.placed.sorted_by_row(planes) for planes in (PATCH, GRAIN)}
-        self._canvas = np.zeros((BLOCK_PX, scene.size_px0[0]), np.uint16)
-        self._rgbx = np.zeros((BLOCK_PX, scene.size_px0[0], 4), np.uint8)
-        self._ready = [_word(stamp) if len(stamp) == GRAIN else stamp for stamp in scene.placed.stamps]
+        self._canvas = np.zeros((MOST_ROWS + 2 * self._reach, scene.size_px0[0] + 2 * self._reach), np.uint16)
+        self._rgbx = np.zeros((MOST_ROWS, scene.size_px0[0], 4), np.uint8)
+        self._ready = [_word(stamp) if len(stamp) == GRAIN else _ready_patch(stamp) for stamp in scene.placed.stamps]
         self._colours = colour_table(scene.stain)
         self._shares = {number: _padded(share) for number, share in _shares(scene).items()}
 
@@ -62,7 +64,7 @@ class Painter:
 
         Args:
             top: First row, a multiple of 8 level-0 pixels.
-            height: Number of rows, a multiple of 8 and at most `BLOCK_PX` less twice `HALO_PX`.
+            height: Number of rows, a multiple of 8 and at most `MOST_ROWS` less twice `HALO_PX`.
 
         Returns:
             A view of the painter's own memory, good until the next call.
@@ -87,38 +89,38 @@ class Painter:
 
     def _coloured(self, top: int, height: int) -> NDArray[np.uint8]:
         width = self._scene.size_px0[0]
-        canvas, rgbx = self._canvas[:height], self._rgbx[:height]
-        blocks = [(left, min(BLOCK_PX, width - left)) for left in range(0, width, BLOCK_PX)]
-        for left, block in blocks:
-            self._lay_block(canvas[:, left : left + block], left, top)
-        self._set_stamps(canvas, top)
+        framed = self._canvas[: height + 2 * self._reach]
+        canvas = framed[self._reach : -self._reach, self._reach : -self._reach]
+        rgbx = self._rgbx[:height]
+        for left in range(0, width, BLOCK_PX):
+            self._lay_block(canvas[:, left : left + BLOCK_PX], left, top)
+        self._set_stamps(framed, top)
         if self._marked("fold", top, height):
             _double(canvas, _enlarge(self._marks["fold"], 0, top, width, height) >> 4)
-        for left, block in blocks:
-            part = np.s_[:, left : left + block]
-            rgbx[part] = self._colour(canvas[part])
+        for left in range(0, width, BLOCK_PX):
+            rgbx[:, left : left + BLOCK_PX] = self._colour(canvas[:, left : left + BLOCK_PX])
         if self._marked("pen", top, height):
             _ink(rgbx, _enlarge(self._marks["pen"], 0, top, width, height) >> 4, self._scene.artefacts.ink)
         return rgbx
 
-    def _set_stamps(self, canvas: Canvas, top: int) -> None:
-        """Set down the stamps that reach these rows: patches, then grains; column by column, to stay in the cache."""
-        for planes, put in ((PATCH, _put_patch), (GRAIN, _put_grain)):
+    def _set_stamps(self, framed: Canvas, top: int) -> None:
+        """Set down the stamps that reach these rows: patches, then grains; column by column, to stay in the cache.
+
+        The canvas has a frame as wide as the largest stamp, so that none has to be cut.
+        """
+        for planes in (PATCH, GRAIN):
             which, corners = self._stamps[planes]
-            first, last = np.searchsorted(corners[:, 1], (top - self._reach, top + canvas.shape[0]))
-            which, corners = which[first:last], corners[first:last] - (0, top)
+            first, last = np.searchsorted(corners[:, 1], (top - self._reach, top + framed.shape[0] - 2 * self._reach))
+            which, corners = which[first:last], corners[first:last] + np.array([self._reach, self._reach - top])
             order = np.argsort(corners[:, 0] // COLUMN_PX, kind="stable")
-            which, corners = which[order], corners[order]
-            ends = corners + self._sizes[which]
-            whole = ((corners >= 0) & (ends <= (canvas.shape[1], canvas.shape[0]))).all(axis=1)
-            places = np.concatenate([corners, ends], axis=1).tolist()
-            for index, fits, (left, up, right, down) in zip(which.tolist(), whole.tolist(), places, strict=True):
+            for index, (x, y) in zip(which[order].tolist(), corners[order].tolist(), strict=True):
                 stamp = self._ready[index]
-                if not fits:
-                    stamp = stamp[
-                        ..., max(0, -up) : max(0, canvas.shape[0] - up), max(0, -left) : max(0, canvas.shape[1] - left)
-                    ]
-                put(canvas[max(0, up) : max(0, down), max(0, left) : max(0, right)], stamp)
+                height, width = stamp.shape[-2:]
+                target = framed[y : y + height, x : x + width]
+                if planes == GRAIN:
+                    np.maximum(target, stamp, out=target)
+                else:
+                    _put_patch(target, stamp)
 
     def _colour(self, canvas: Canvas) -> NDArray[np.uint8]:
         return self._colours[canvas].view(np.uint8).reshape(*canvas.shape, 4)
@@ -127,7 +129,7 @@ class Painter:
         """Lay the textures of every region that a block meets, with its lumina, and the glass around the tissue."""
         height, width = canvas.shape
         box = (left, top, width, height)
-        glass = _texture(Fill("glass", "glass", (0, 0)), "glass", *box)
+        glass = _texture("glass", (0, 0), *box)
         if self.is_glass(*box):
             canvas[:] = _word(glass)
             return
@@ -135,10 +137,9 @@ class Painter:
         numbers = [number for number, share in self._shares.items() if share[_coarse(*box)].any()]
         for place, number in enumerate(numbers):
             fill = self._scene.fills[number]
-            layer = _texture(fill, fill.base, *box)
-            if fill.overlay != fill.base:
-                layer = layer.copy()
-                _lay(layer, _texture(fill, fill.overlay, *box), self._epithelium, box)
+            layer = _texture(fill.base, fill.offset, *box)
+            layer = layer.copy()
+            _lay(layer, _texture(fill.overlay, fill.overlay_offset, *box), self._epithelium, box)
             if place == 0:
                 out[:] = layer
             else:
@@ -160,11 +161,10 @@ class Painter:
 
 def _shares(scene: Scene) -> dict[int, Plane]:
     """Return, for every region, how much of each coarse cell it takes: 255 inside, fading over a few cells."""
-    shares = {}
-    for number in scene.fills:
-        own = Image.fromarray(np.where(scene.layout.territory == number, np.uint8(255), np.uint8(0)))
-        shares[number] = np.asarray(own.filter(ImageFilter.BoxBlur(2)))
-    return shares
+    return {
+        number: uniform_filter(np.where(scene.layout.territory == number, np.uint8(255), np.uint8(0)), SEAM_CELLS)
+        for number in scene.fills
+    }
 
 
 def _padded(plane: Plane) -> Plane:
@@ -194,10 +194,10 @@ def _enlarge(plane: Plane, left: int, top: int, width: int, height: int) -> Weig
     return out.reshape(-1, width)[half : half + height]
 
 
-def _texture(fill: Fill, name: str, left: int, top: int, width: int, height: int) -> Dyes:
+def _texture(name: str, offset: tuple[int, int], left: int, top: int, width: int, height: int) -> Dyes:
     texture: Texture = stock().textures[name]
     side = texture.shape[1] // 2
-    x, y = (left + fill.offset[0]) % side, (top + fill.offset[1]) % side
+    x, y = (left + offset[0]) % side, (top + offset[1]) % side
     return texture[:, y : y + height, x : x + width]
 
 
@@ -231,14 +231,24 @@ def _word(dyes: Dyes) -> Canvas:
     return np.asarray(words)
 
 
-def _put_grain(target: Canvas, stamp: Canvas) -> None:
-    np.maximum(target, stamp, out=target)
+def _spread(words: Canvas) -> NDArray[np.uint32]:
+    """Return both dyes of each pixel 16 bits apart, so that one multiplication weighs both."""
+    wide = words.astype(np.uint32)
+    return np.asarray(((wide & 0xFF00) << 8) | (wide & 0xFF))
 
 
-def _put_patch(target: Canvas, stamp: Stamp) -> None:
-    under = np.stack([target >> 8, target & 255]).astype(np.uint8)
-    _mix(under, stamp[:2], (stamp[2] >> 1).astype(np.int16))
-    target[:] = _word(under)
+def _ready_patch(stamp: Stamp) -> NDArray[np.uint32]:
+    """Return what a patch leaves of the tissue under it, 0 to 128, and what it adds, times 128."""
+    weight = (stamp[2] >> 1).astype(np.uint32) + (stamp[2] == 255)
+    return np.stack([FULL - weight, _spread(_word(stamp[:2])) * weight])
+
+
+def _put_patch(target: Canvas, patch: NDArray[np.uint32]) -> None:
+    mixed = _spread(target)
+    mixed *= patch[0]
+    mixed += patch[1]
+    mixed >>= 7
+    target[:] = ((mixed >> 8) & 0xFF00) | (mixed & 0xFF)
 
 
 def _double(canvas: Canvas, weights: Weights) -> None:

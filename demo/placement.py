@@ -58,6 +58,11 @@ class Window:
     mask: NDArray[np.bool_]
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in coarse cells."""
+        return self.mask.shape[0], self.mask.shape[1]
+
+    @property
     def extent_um(self) -> tuple[float, float]:
         """Height and width in um."""
         return self.mask.shape[0] * CELL_UM, self.mask.shape[1] * CELL_UM

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from demo import cells
 from demo.architecture import Structure
 from demo.cells import NUCLEUS_UM, ORIENTATIONS, Look, Stamp
+from demo.infiltrate import Tissue, infiltrate, vessels_in
 from demo.layout import CELL_UM
+from demo.noise import Field
 from demo.placement import Placed, Window, along_level, apart_from, one_per_block, sample, uniform
 from demo.plan import Attributes
 from demo.tessellation import Points, jittered_hexagons
@@ -19,14 +19,7 @@ from demo.textures import SIDE, stock
 LINED = ("glandular", "papillary")  # nuclei stand in rows on the basement membrane, elsewhere in sheets
 VARIANTS = 4
 MITOSIS_BLOCK_UM = 46.0
-VESSEL_BLOCK_UM = {"perivascular": 130.0, "other": 420.0}
-VESSEL_ROOM_UM = 13.0
-# Lymphocytes per mm2 of the compartment they live in, by inflammation; per um of edge for the interface.
-STROMAL_PER_MM2 = {"sparse": 500.0, "dense": 4800.0}
-INTRAEPITHELIAL_PER_MM2 = {"sparse": 240.0, "dense": 1500.0}
-INTERFACE_SHARE = {"sparse": 0.22, "dense": 0.95}
-CUFF = {"sparse": (0.45, (4.5,)), "dense": (0.95, (4.5, 11.0, 17.5))}
-LYMPHOCYTE_UM = 7.0
+STROMAL_VESSELS_PER_MM2 = 5.0
 
 
 def populate_tumour(
@@ -49,15 +42,15 @@ def populate_tumour(
     """
     enlarged = region["nuclear_size"] == "enlarged"
     nuclei, turns = _nuclei(window, structure, region, offset, rng)
-    vessels = _vessels(window, structure, region["inflammation_site"], rng)
-    placed.scatter(cells.vessels(6, rng), window.to_px0(vessels), rng)
-    lymphocytes = SITES[region["inflammation_site"]](window, structure, region["inflammation"], vessels, rng)
+    tissue = Tissue(window, structure, vessels_in(window, structure, region["inflammation_site"], rng), rng)
+    placed.scatter(cells.vessels(4, rng), window.to_px0(tissue.vessels), rng)
+    lymphocytes = infiltrate(tissue, region["inflammation_site"], region["inflammation"])
     halo = region["inflammation_site"] == "intraepithelial"
     placed.scatter(cells.lymphocytes(16, rng, halo=halo), window.to_px0(lymphocytes), rng)
     kept = apart_from(nuclei, lymphocytes, 5.0) if halo else np.ones(len(nuclei), bool)
     if region["mitoses"] == "frequent":
         dividing = nuclei[one_per_block(nuclei, MITOSIS_BLOCK_UM, rng)]
-        placed.scatter(cells.mitoses(15, enlarged, rng), window.to_px0(dividing), rng)
+        placed.scatter(cells.mitoses(12, enlarged, rng), window.to_px0(dividing), rng)
         kept &= apart_from(nuclei, dividing, 11.0 if enlarged else 9.0)
     look = Look(
         NUCLEUS_UM[region["nuclear_size"]],
@@ -93,10 +86,10 @@ def _nuclei(
 def _rows(structure: Structure, diameter: float, marked: bool, rng: np.random.Generator) -> Points:
     """Return nuclei in two or three staggered rows on the basement membrane."""
     first = 0.72 * diameter + 1.8
-    step = 1.32 * diameter + 0.6
+    step = 1.0 * diameter + 2.6
     rows = []
     for level in np.arange(first, 30.0 - 0.4 * diameter, step):
-        points = along_level(structure.epithelium, float(level), 1.12 * diameter + 1.2, 0.12, rng)
+        points = along_level(structure.epithelium, float(level), 0.85 * diameter + 3.2, 0.12, rng)
         rows.append(points + rng.normal(0, (0.16 if marked else 0.09) * diameter, points.shape))
     return np.concatenate(rows)
 
@@ -113,98 +106,46 @@ def _sheet(window: Window, size: str, offset: tuple[int, int]) -> Points:
     return np.asarray(points / cells.PX_PER_UM)
 
 
-def _vessels(window: Window, structure: Structure, site: str, rng: np.random.Generator) -> Points:
-    """Return the widest spots of the stroma, at most one per block, that have room for a vessel."""
-    spacing = VESSEL_BLOCK_UM.get(site, VESSEL_BLOCK_UM["other"])
-    room = -structure.epithelium - 0.6 * rng.random(structure.epithelium.shape, np.float32)
-    room[~window.mask] = -1.0
-    side = round(spacing / CELL_UM)
-    found = []
-    for top in range(0, room.shape[0], side):
-        for left in range(0, room.shape[1], side):
-            block = room[top : top + side, left : left + side]
-            row, column = np.unravel_index(int(block.argmax()), block.shape)
-            if block[row, column] > VESSEL_ROOM_UM:
-                found.append(((left + column + 0.5) * CELL_UM, (top + row + 0.5) * CELL_UM))
-    points = np.array(found).reshape(-1, 2)
-    return points[_apart_from_earlier(points, 45.0)]
+def populate_plain(
+    placed: Placed, window: Window, structure: Structure, kind: str, border: Field, rng: np.random.Generator
+) -> None:
+    """Set down what lives in a region without tumour: `stroma`, `necrosis` or `lymphoid`.
 
-
-def _apart_from_earlier(points: Points, distance_um: float) -> NDArray[np.bool_]:
-    """Return which points are kept when each is dropped that lies near one kept before it."""
-    kept: list[int] = []
-    for index, point in enumerate(points):
-        if all(np.hypot(*(points[other] - point)) > distance_um for other in kept):
-            kept.append(index)
-    chosen = np.zeros(len(points), bool)
-    chosen[kept] = True
-    return chosen
-
-
-def _stromal(window: Window, structure: Structure, level: str, vessels: Points, rng: np.random.Generator) -> Points:
-    points = uniform(window.extent_um, STROMAL_PER_MM2[level], rng)
-    deep = sample(structure.epithelium, points) < -11.0
-    return points[deep & window.inside(points) & apart_from(points, vessels, 15.0)]
-
-
-def _intraepithelial(
-    window: Window, structure: Structure, level: str, vessels: Points, rng: np.random.Generator
-) -> Points:
-    points = uniform(window.extent_um, INTRAEPITHELIAL_PER_MM2[level], rng)
-    kept = (sample(structure.epithelium, points) > 6.0) & (sample(structure.lumen, points) < -6.0)
-    return points[kept & window.inside(points)]
-
-
-def _interface(window: Window, structure: Structure, level: str, vessels: Points, rng: np.random.Generator) -> Points:
-    rows = [along_level(structure.epithelium, -4.0, LYMPHOCYTE_UM, 0.15, rng)]
-    if level == "dense":
-        rows.append(along_level(structure.epithelium, -11.0, LYMPHOCYTE_UM, 0.2, rng))
-    points = np.concatenate(rows)
-    points += rng.normal(0, 0.9, points.shape)
-    return points[window.inside(points) & (rng.random(len(points)) < INTERFACE_SHARE[level])]
-
-
-def _perivascular(
-    window: Window, structure: Structure, level: str, vessels: Points, rng: np.random.Generator
-) -> Points:
-    share, distances = CUFF[level]
-    rings = []
-    for distance in distances:
-        radius = 9.0 + distance
-        count = int(2 * np.pi * radius / LYMPHOCYTE_UM)
-        angles = rng.uniform(0, 2 * np.pi, (len(vessels), 1)) + np.arange(count) * 2 * np.pi / count
-        ring = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * radius + vessels[:, None]
-        rings.append(ring.reshape(-1, 2))
-    points = np.concatenate(rings) + rng.normal(0, 1.0, (1, 2))
-    points += rng.normal(0, 1.0, points.shape)
-    kept = (rng.random(len(points)) < share) & (sample(structure.epithelium, points) < -2.0)
-    return points[kept & window.inside(points)]
-
-
-SITES: dict[str, Callable[[Window, Structure, str, Points, np.random.Generator], Points]] = {
-    "stromal": _stromal,
-    "intraepithelial": _intraepithelial,
-    "interface": _interface,
-    "perivascular": _perivascular,
-}
-
-
-def populate_plain(placed: Placed, window: Window, structure: Structure, kind: str, rng: np.random.Generator) -> None:
-    """Set down what lives in a region without tumour: `stroma`, `necrosis` or `lymphoid`."""
+    Args:
+        placed: Receives the stamps.
+        window: The region's place on the slide.
+        structure: Its level sets; in lymphoid tissue `epithelium` is the depth in a germinal centre.
+        kind: The region's architecture.
+        border: Distance in um inside the region's border.
+        rng: The source of randomness.
+    """
     if kind == "stroma":
-        vessels = _vessels(window, structure, "other", rng)
-        placed.scatter(cells.vessels(6, rng), window.to_px0(vessels), rng)
+        contents = [(cells.vessels(4, rng), STROMAL_VESSELS_PER_MM2)]
+    elif kind == "necrosis":
+        contents = [(cells.ghosts(24, rng), 1300.0), (cells.debris(30, rng), 2600.0)]
+    else:
+        _populate_node(placed, window, structure.epithelium, border, rng)
         return
-    if kind == "necrosis":
-        for stamps, per_mm2 in ((cells.ghosts(24, rng), 1300.0), (cells.debris(40, rng), 2600.0)):
-            _scatter_inside(placed, window, stamps, uniform(window.extent_um, per_mm2, rng), rng)
-        return
-    points = jittered_hexagons(window.extent_um, 9.4, 0.3, rng)
-    germinal = sample(structure.epithelium, points) > 0
-    _scatter_inside(placed, window, cells.lymphocytes(30, rng), points[~germinal], rng)
-    points = jittered_hexagons(window.extent_um, 11.5, 0.3, rng)
-    germinal = sample(structure.epithelium, points) > 0
-    _scatter_inside(placed, window, cells.centroblasts(24, rng), points[germinal], rng)
+    for stamps, per_mm2 in contents:
+        _scatter_inside(placed, window, stamps, uniform(window.extent_um, per_mm2, rng), rng)
+
+
+def _populate_node(placed: Placed, window: Window, germinal: Field, border: Field, rng: np.random.Generator) -> None:
+    """Set down a sheet of lymphocytes, and in germinal centres larger cells.
+
+    Most are set down nine at a time; near an edge one by one, so that no edge is straight.
+    """
+    for members, pitch, depth in (
+        (cells.lymphocytes(30, rng), 9.2, -germinal),
+        (cells.centroblasts(24, rng), 11.0, germinal),
+    ):
+        room = np.minimum(depth, border)
+        clusters = jittered_hexagons(window.extent_um, 3 * pitch, 0.1, rng)
+        deep = sample(room, clusters) > 1.5 * pitch
+        _scatter_inside(placed, window, cells.clusters(members, 3 * pitch, 32, rng), clusters[deep], rng)
+        single = jittered_hexagons(window.extent_um, pitch, 0.3, rng)
+        single = single[(sample(depth, single) > 0) & (sample(room, single) < 5.0 * pitch)]
+        _scatter_inside(placed, window, members, single[apart_from(single, clusters[deep], 1.9 * pitch)], rng)
 
 
 def _scatter_inside(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from demo.architecture import NOWHERE, Structure, structure_of
 from demo.artefacts import Artefacts, draw_artefacts
-from demo.layout import CELL_UM, Layout, lay_out
+from demo.layout import CELL_UM, Labels, Layout, lay_out
 from demo.noise import Field, smooth_noise
 from demo.placement import Placed, Window
 from demo.plan import Attributes, SlidePlan
@@ -20,16 +21,21 @@ from demo.textures import SIDE
 
 CODE_PER_UM = 10.0  # a level set is kept as 128 + 10 per um in a byte: 12 um to each side of its edge
 
+# Plain regions are laid with one texture in two positions, which takes turns in soft patches, so that no repeat shows.
+PATCHINESS_UM = np.float32(2.0)
+PATCH_CELLS = 90.0
+
 Plane = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Fill:
-    """The textures of a region and where the slide's first pixel lies in them (x, y)."""
+    """The two textures of a region and where the slide's first pixel lies in each (x, y)."""
 
     base: str
     overlay: str
     offset: tuple[int, int]
+    overlay_offset: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -68,14 +74,14 @@ def compose(plan: SlidePlan, size_px0: tuple[int, int], seed: int) -> Scene:
     rng = np.random.default_rng([seed, 1, plan.index])
     layout = lay_out(size_px0, plan.sections, "missing_corner" in plan.artefacts, rng)
     epithelium, lumen = (np.zeros(layout.territory.shape, np.uint8) for _ in range(2))
+    labels = layout.labels
     placed = Placed()
     fills: dict[int, Fill] = {}
     for number in range(1, int(layout.territory.max()) + 1):
         region = plan.regions[(number - 1) % len(plan.regions)]
         region_rng = np.random.default_rng([seed, 2, plan.index, number])
-        offset = (int(region_rng.integers(SIDE)), int(region_rng.integers(SIDE)))
-        fills[number] = _fill(region, offset)
-        window = _window(layout, number)
+        fills[number] = _fill(region, region_rng)
+        window = _window(labels, number)
         if window is None:
             continue
         structure = _structure(region, window, region_rng)
@@ -84,9 +90,9 @@ def compose(plan: SlidePlan, size_px0: tuple[int, int], seed: int) -> Scene:
         for plane, values in ((epithelium, structure.epithelium), (lumen, structure.lumen)):
             np.copyto(plane[rows, columns], encode(values), where=layout.territory[rows, columns] == number)
         if "grade" in region:
-            populate_tumour(placed, window, structure, region, offset, region_rng)
+            populate_tumour(placed, window, structure, region, fills[number].overlay_offset, region_rng)
         else:
-            populate_plain(placed, window, structure, region["architecture"], region_rng)
+            populate_plain(placed, window, structure, region["architecture"], _border_um(window), region_rng)
     artefacts = draw_artefacts(plan.artefacts, layout, rng)
     return Scene(size_px0, layout, epithelium, lumen, fills, placed, artefacts, draw_stain(rng))
 
@@ -96,18 +102,21 @@ def encode(level_um: Field) -> Plane:
     return (level_um * np.float32(CODE_PER_UM) + 128).clip(0, 255).astype(np.uint8)
 
 
-def _fill(region: Attributes, offset: tuple[int, int]) -> Fill:
+def _fill(region: Attributes, rng: np.random.Generator) -> Fill:
     architecture = region["architecture"]
+    first, second, third, fourth = (int(offset) for offset in rng.integers(0, SIDE, 4))
     if "grade" in region:
-        overlay = "columnar" if architecture in LINED else region["nuclear_size"]
-        return Fill(region["stroma"], overlay, offset)
-    if architecture == "stroma":
-        return Fill(region["stroma"], region["stroma"], offset)
-    return Fill(architecture, "germinal" if architecture == "lymphoid" else architecture, offset)
+        base, overlay = region["stroma"], "columnar" if architecture in LINED else region["nuclear_size"]
+    elif architecture == "lymphoid":
+        base, overlay = architecture, "germinal"
+    else:
+        base = region.get("stroma", architecture)
+        overlay = "pale necrosis" if architecture == "necrosis" else base
+    return Fill(base, overlay, (first, second), (third, fourth))
 
 
-def _window(layout: Layout, number: int) -> Window | None:
-    mask = layout.labels == number
+def _window(labels: Labels, number: int) -> Window | None:
+    mask = labels == number
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return None
@@ -116,15 +125,21 @@ def _window(layout: Layout, number: int) -> Window | None:
 
 
 def _structure(region: Attributes, window: Window, rng: np.random.Generator) -> Structure:
-    shape = window.mask.shape
+    shape = window.shape
     if "grade" in region:
-        padded = np.pad(window.mask, 1)
-        border = distance_transform_edt(padded)[1:-1, 1:-1].astype(np.float32) * np.float32(CELL_UM)
-        return structure_of(region["architecture"], border, rng)
+        return structure_of(region["architecture"], _border_um(window), rng)
     nowhere = np.full(shape, NOWHERE, np.float32)
     if region["architecture"] == "lymphoid":
         return Structure(_germinal_centres(window, rng), nowhere)
-    return Structure(nowhere, nowhere)
+    return Structure(PATCHINESS_UM * smooth_noise(window.shape, PATCH_CELLS, rng), nowhere)
+
+
+def _border_um(window: Window) -> Field:
+    """Return the distance inside the region's border, measured on every other cell."""
+    distance = distance_transform_edt(np.pad(window.mask[::2, ::2], 1))[1:-1, 1:-1] * (2 * CELL_UM)
+    size = (2 * distance.shape[1], 2 * distance.shape[0])
+    wide = Image.fromarray(distance.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(wide)[: window.shape[0], : window.shape[1]]
 
 
 def _germinal_centres(window: Window, rng: np.random.Generator) -> Field:

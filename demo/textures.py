@@ -20,7 +20,7 @@ SIDE = 1080  # no multiple of a power of two, so that tiles on a regular grid do
 GRAIN_PX = 3.2  # of the per-pixel texture: finer costs more bytes than it shows
 STOCK_SEED = 20_011
 # Distance between the centres of neighbouring tumour cells, in um: a nucleus of 6 or 11 um and its cytoplasm.
-CELL_SPACING_UM = {"small": 10.5, "enlarged": 14.5}
+CELL_SPACING_UM = {"small": 11.2, "enlarged": 13.8}
 FIBROBLASTS = {"desmoplastic": 300, "myxoid": 95}  # per texture of 0.29 mm2
 
 Texture = NDArray[np.uint8]
@@ -42,7 +42,8 @@ def stock() -> Stock:
     textures = {
         "desmoplastic": _desmoplastic(rng, grain),
         "myxoid": _myxoid(rng, grain),
-        "necrosis": _necrosis(rng, grain),
+        "necrosis": _necrosis(rng, grain, 74),
+        "pale necrosis": _necrosis(rng, grain, 56),
         "lymphoid": _even(rng, grain, 34, 30),
         "germinal": _even(rng, grain, 20, 52),
         "columnar": _columnar(rng, grain),
@@ -84,7 +85,7 @@ def _desmoplastic(rng: np.random.Generator, grain: Field) -> Texture:
     fibrils, _ = _fibres(bend, 130, kink)
     tone = periodic_noise(SIDE, 120, rng)
     clefts = np.clip(0.16 - bundles, 0, 1) * np.clip(periodic_noise(SIDE, 30, rng), 0, 2)
-    eosin = 88 + 30 * bundles + 13 * fibrils + 4 * tone + 2 * grain - 330 * clefts
+    eosin = 88 + 30 * bundles + 13 * fibrils + 2.5 * tone + 2 * grain - 330 * clefts
     return _with_fibroblasts(_texture(5 + grain + 2 * tone, eosin), FIBROBLASTS["desmoplastic"], slope, rng)
 
 
@@ -93,15 +94,14 @@ def _myxoid(rng: np.random.Generator, grain: Field) -> Texture:
     wisps, slope = _fibres(bend, 30, 1.5 * periodic_noise(SIDE, 30, rng))
     wisps = wisps**8 * np.clip(periodic_noise(SIDE, 26, rng), 0, 1.5)
     tone = periodic_noise(SIDE, 110, rng)
-    texture = _texture(23 + 5 * tone + 16 * wisps + 1.5 * grain, 8 + 26 * wisps + 3 * tone + 2 * grain)
+    texture = _texture(23 + 1.2 * tone + 16 * wisps + 1.5 * grain, 8 + 26 * wisps + tone + 2 * grain)
     return _with_fibroblasts(texture, FIBROBLASTS["myxoid"], slope, rng)
 
 
-def _necrosis(rng: np.random.Generator, grain: Field) -> Texture:
+def _necrosis(rng: np.random.Generator, grain: Field, eosin: float) -> Texture:
     clumps, crumbs = periodic_noise(SIDE, 60, rng), periodic_noise(SIDE, 11, rng)
-    smudge = periodic_noise(SIDE, 220, rng)
-    eosin = 66 + 10 * smudge + 8 * clumps + 9 * crumbs + 3 * grain
-    return _texture(8 + 4 * smudge + 4 * crumbs + 1.5 * grain, eosin)
+    haematoxylin = 0.12 * eosin + 4 * crumbs + 1.5 * grain
+    return _texture(haematoxylin, eosin + 5 * clumps + 9 * crumbs + 3 * grain)
 
 
 def _even(rng: np.random.Generator, grain: Field, haematoxylin: float, eosin: float) -> Texture:
