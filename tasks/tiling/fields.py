@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
-from schemas.ids import content_id
+from schemas.ids import ID_HEX
 from schemas.records import Rejection
 from schemas.records.shared import Scale
 from schemas.rejection import Reason
@@ -77,7 +78,8 @@ class FieldPlanner:
         """
         exact = self.scales[0].centre(origin)
         centre = round(exact[0]), round(exact[1])
-        field_id = content_id("field", self.slide_id, centre, self.config.scales_mpp, self.config.tile_px)
+        key = f"{self.slide_id}|{centre[0]},{centre[1]}|{self.config.scales_mpp}|{self.config.tile_px}"
+        field_id = f"field_{sha256(key.encode()).hexdigest()[:ID_HEX]}"
         tiles = []
         for plan in self.scales:
             found = self._tile(plan, origin if plan is self.scales[0] else plan.origin(exact))

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import simplejpeg
 
-from schemas.errors import SlideReadError
 from tasks.tiling.config import TilingConfig
 from tasks.tiling.fields import PlannedField, PlannedTile
 from tasks.tiling.focus import focus_and_contrast
-from tasks.tiling.planes import LevelPlane, PixelCache, Plane, ReducedPlane
-from tasks.tiling.readers.protocol import Pixels, SlideReader
+from tasks.tiling.planes import BlockReducedPlane, LevelPlane, PixelCache, Plane, ReducedPlane
+from tasks.tiling.readers.protocol import Level, Pixels, SlideReader
 from tasks.tiling.scales import ScalePlan
 
 _OVERLAP_TO_KEEP = 1.3  # pixels needed more often than this on average are kept rather than computed again
@@ -50,7 +49,9 @@ class TileMaker:
         self._reader = reader
         self._config = config
         self._normalise = normalise
-        self._pass_through = config.reader in ("auto", "passthrough") and normalise is None
+        self._stored_whole: dict[str, Level | None] = {}
+        if config.reader in ("auto", "passthrough") and normalise is None:
+            self._stored_whole = {plan.scale: _stored_whole(reader, plan) for plan in scales}
         self._planes = build_planes(reader, scales, fields, cache)
 
     def pixels(self, tile: PlannedTile) -> Pixels:
@@ -64,7 +65,7 @@ class TileMaker:
         Raises:
             SlideReadError: a part of it cannot be read.
         """
-        native = self._native_bytes(tile) if self._pass_through else None
+        native = self._native_bytes(tile)
         if native is not None and not self._config.measure_focus:
             return TileImage(native, "passthrough", math.nan, math.nan)
         pixels = self.pixels(tile)
@@ -80,24 +81,22 @@ class TileMaker:
 
     def _native_bytes(self, tile: PlannedTile) -> bytes | None:
         side, (x, y) = self._config.tile_px, tile.origin
-        level = self._reader.geometry.levels[tile.plan.level]
-        fits = (
-            tile.plan.ratio == (1.0, 1.0)
-            and (level.block_width, level.block_height) == (side, side)
-            and x % side == y % side == 0
-            and 0 <= x <= level.width - side
-            and 0 <= y <= level.height - side
-        )
-        if not fits:
+        level = self._stored_whole.get(tile.plan.scale)
+        if (
+            level is None
+            or x % side
+            or y % side
+            or not (0 <= x <= level.width - side and 0 <= y <= level.height - side)
+        ):
             return None
-        jpeg = self._reader.native_jpeg(tile.plan.level, x // side, y // side)
-        if jpeg is None or self._config.measure_focus:
-            return jpeg  # its pixels are decoded for the measures, which finds damage
-        try:
-            simplejpeg.decode_jpeg_header(jpeg)
-        except ValueError as error:
-            raise SlideReadError(f"tile at ({x}, {y}) is damaged: {error}") from error
-        return jpeg
+        return self._reader.native_jpeg(tile.plan.level, x // side, y // side)
+
+
+def _stored_whole(reader: SlideReader, plan: ScalePlan) -> Level | None:
+    """Return the level whose stored tiles may be tiles of this scale as they are."""
+    level = reader.geometry.levels[plan.level]
+    fits = plan.ratio == (1.0, 1.0) and (level.block_width, level.block_height) == (plan.tile_px, plan.tile_px)
+    return level if fits else None
 
 
 def build_planes(
@@ -108,25 +107,35 @@ def build_planes(
     A plane whose pixels several tiles need keeps what it computed, in pieces; one that is needed once computes each
     window directly. Means of means are rounded twice, which moves a value by at most one grey level.
     """
-    levels: dict[int, Plane] = {}
-    planes: dict[str, Plane] = {}
-    made: list[tuple[ScalePlan, Plane]] = []
+    levels = {plan.level: LevelPlane(reader, plan.level, cache) for plan in scales}
+    parents = [_parent(scales, index) for index in range(len(scales))]
     overlaps = [_overlap([field.tiles[index].box_px0 for field in fields]) for index in range(len(scales))]
-    for index, plan in enumerate(scales):
-        parent, ratio = levels.setdefault(plan.level, LevelPlane(reader, plan.level, cache)), plan.ratio
-        for finer, plane in made:
-            quotient = plan.ratio[0] / finer.ratio[0], plan.ratio[1] / finer.ratio[1]
-            whole = all(side.is_integer() for side in (*finer.ratio, *quotient))
-            if finer.level == plan.level and whole:
-                parent, ratio = plane, quotient
+    planes: dict[str, Plane] = {}
+    for index, (plan, (parent, ratio)) in enumerate(zip(scales, parents, strict=True)):
+        level = levels[plan.level]
+        blocks = level.piece_width / ratio[0], level.piece_height / ratio[1]
         if ratio == (1.0, 1.0):
-            planes[plan.scale] = parent
-        else:
+            planes[plan.scale] = level
+        elif parent is not None or not all(side.is_integer() for side in (*ratio, *blocks)):
             keep = max(overlaps[index:]) > _OVERLAP_TO_KEEP
             piece = 1 << int(math.log2(max(32.0, min(256.0, _PIECE_SOURCE_PX / max(ratio))))) if keep else 0
-            planes[plan.scale] = ReducedPlane(parent, ratio, piece, cache)
-        made.append((plan, planes[plan.scale]))
+            planes[plan.scale] = ReducedPlane(planes[parent] if parent else level, ratio, piece, cache)
+        else:
+            readers = [finer for other, (finer, _) in zip(scales, parents, strict=True) if other.level == plan.level]
+            whole = int(ratio[0]), int(ratio[1])
+            planes[plan.scale] = BlockReducedPlane(level, whole, cache, keep_blocks=readers.count(None) > 1)
     return planes
+
+
+def _parent(scales: Sequence[ScalePlan], index: int) -> tuple[str | None, tuple[float, float]]:
+    """Return the finer scale that one is averaged from, None for the stored level, and the ratio to it."""
+    plan = scales[index]
+    for finer in reversed(scales[:index]):
+        quotient = plan.ratio[0] / finer.ratio[0], plan.ratio[1] / finer.ratio[1]
+        whole = all(side.is_integer() for side in (*finer.ratio, *quotient))
+        if finer.level == plan.level and whole and finer.ratio != (1.0, 1.0):
+            return finer.scale, quotient
+    return None, plan.ratio
 
 
 def _overlap(boxes: Sequence[tuple[int, int, int, int]]) -> float:

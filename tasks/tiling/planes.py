@@ -110,6 +110,37 @@ class LevelPlane(_Mosaic):
     def _make(self, column: int, row: int) -> Pixels:
         return self._reader.block(self._level, column, row)
 
+    def fresh(self, column: int, row: int) -> Pixels:
+        """Return one block without keeping it: for a reader of blocks that comes by once."""
+        return self._reader.block(self._level, column, row)
+
+
+class BlockReducedPlane(_Mosaic):
+    """The area average of a stored level whose blocks a whole ratio divides: each block is averaged when decoded.
+
+    The block is then still in the processor's cache, and no window is put together first.
+    """
+
+    def __init__(self, parent: LevelPlane, ratio: tuple[int, int], cache: PixelCache, *, keep_blocks: bool) -> None:
+        """Reduce a level.
+
+        Args:
+            parent: the level.
+            ratio: level pixels per pixel (x, y), which divide the sides of its blocks.
+            cache: where the pieces are kept.
+            keep_blocks: another plane reads the same blocks.
+        """
+        size = parent.width // ratio[0], parent.height // ratio[1]
+        super().__init__(*size, parent.piece_width // ratio[0], parent.piece_height // ratio[1], cache)
+        self._block = parent.piece if keep_blocks else parent.fresh
+        self._ratio = ratio
+
+    def _make(self, column: int, row: int) -> Pixels:
+        width = min(self.piece_width, self.width - column * self.piece_width)
+        height = min(self.piece_height, self.height - row * self.piece_height)
+        block = self._block(column, row)[: height * self._ratio[1], : width * self._ratio[0]]
+        return area_average(block, (0, 0), (width, height), (float(self._ratio[0]), float(self._ratio[1])))
+
 
 class ReducedPlane(_Mosaic):
     """The area average of another plane; pixel i covers the parent's pixels from i * ratio to (i + 1) * ratio."""

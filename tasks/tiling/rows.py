@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from hashlib import sha256
 from typing import Any
 
-from schemas.ids import content_id
+from schemas.ids import ID_HEX, content_id
 from schemas.records import Field, Slide, Tile
 from tasks.tiling.config import TilingConfig
 from tasks.tiling.manifest import SlideSource
@@ -40,14 +41,15 @@ def slide_record(source: SlideSource, geometry: SlideGeometry, mpp: tuple[float,
 def tile_records(slide_id: str, made: MadeField, config: TilingConfig) -> list[Tile]:
     """Return the rows of the table `tiles` of one field, the coarsest first."""
     records = []
-    encoding = (config.tile_px, config.jpeg_quality, config.jpeg_subsampling, config.normalisation)
+    encoding = f"{config.tile_px},{config.jpeg_quality},{config.jpeg_subsampling},{config.normalisation}"
     for planned in reversed(made.field.tiles):
         image = made.images[planned.scale]
         x, y, width, height = planned.box_px0
+        place = f"{slide_id}|{x},{y},{width},{height}"
         how = "passthrough" if image.reader == "passthrough" else encoding
         records.append(
             Tile(
-                tile_id=content_id("tile", slide_id, planned.box_px0, planned.scale, how),
+                tile_id=f"tile_{sha256(f'{place}|{planned.scale}|{how}'.encode()).hexdigest()[:ID_HEX]}",
                 slide_id=slide_id,
                 field_id=made.field.field_id,
                 scale=planned.scale,

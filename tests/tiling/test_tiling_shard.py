@@ -73,7 +73,7 @@ def test_memory_for_pixels_does_not_change_the_bytes(
     plain_slide: Path, tile: Tiler, small: Any, monkeypatch: Any
 ) -> None:
     first = tile(plain_slide, **small)
-    monkeypatch.setattr("tasks.tiling.shard._CACHE_MIN_BYTES", 1 << 16)
+    monkeypatch.setattr("tasks.tiling.engine.CACHE_MIN_BYTES", 1 << 16)
     monkeypatch.setattr("tasks.tiling.maker._OVERLAP_TO_KEEP", 1e9)
     second = tile(plain_slide, **small)
     assert first.info.sha256 == second.info.sha256

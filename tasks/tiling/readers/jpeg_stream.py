@@ -44,18 +44,32 @@ def table_segments(tables: bytes | None) -> bytes:
     return _segments(tables)[0] if tables else b""
 
 
-def whole_jpeg(stream: bytes, tables: bytes, transform: int) -> bytes:
-    """Return a tile as a JPEG file that any decoder reads alike; the compressed pixels are untouched.
+class JpegAssembler:
+    """Makes the tiles of one TIFF directory into JPEG files that any decoder reads alike.
 
-    Args:
-        stream: the tile's bytes.
-        tables: segments from `table_segments`.
-        transform: `RGB` or `YCBCR`, from the TIFF's PhotometricInterpretation.
-
-    Raises:
-        ValueError: the stream has no JPEG header.
+    The compressed pixels are untouched. Tiles of a directory mostly share one header, so the last one is remembered.
     """
-    header, scan = _segments(stream)
-    if scan + 4 > len(stream) or stream[scan + 1] != _SOS:
-        raise ValueError("no scan in the JPEG stream")
-    return b"".join((b"\xff\xd8", _ADOBE, bytes((transform,)), tables, header, stream[scan:]))
+
+    def __init__(self, tables: bytes, transform: int) -> None:
+        """Take what all tiles share.
+
+        Args:
+            tables: segments from `table_segments`.
+            transform: `RGB` or `YCBCR`, from the TIFF's PhotometricInterpretation.
+        """
+        self._start = b"".join((b"\xff\xd8", _ADOBE, bytes((transform,)), tables))
+        self._known = b"\0"
+        self._whole = b""
+
+    def assemble(self, stream: bytes) -> bytes:
+        """Return a tile as a JPEG file.
+
+        Raises:
+            ValueError: the stream has no JPEG header.
+        """
+        if not stream.startswith(self._known):
+            header, scan = _segments(stream)
+            if scan + 4 > len(stream) or stream[scan + 1] != _SOS:
+                raise ValueError("no scan in the JPEG stream")
+            self._known, self._whole = stream[: scan + 2], self._start + header + stream[scan : scan + 2]
+        return self._whole + stream[len(self._known) :]

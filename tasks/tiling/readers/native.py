@@ -8,7 +8,7 @@ from pathlib import Path
 import simplejpeg
 
 from schemas.errors import SlideReadError
-from tasks.tiling.readers.jpeg_stream import whole_jpeg
+from tasks.tiling.readers.jpeg_stream import JpegAssembler
 from tasks.tiling.readers.protocol import Pixels, SlideGeometry
 from tasks.tiling.readers.tiff_index import TiledJpeg
 
@@ -22,18 +22,20 @@ class NativeReader:
         self.geometry = geometry
         self._path = path
         self._levels = levels
+        self._assemblers = [JpegAssembler(level.tables, level.transform) for level in levels]
+        self._columns = [level.columns for level in geometry.levels]
         self._file = os.open(path, os.O_RDONLY)
 
     def native_jpeg(self, level: int, column: int, row: int) -> bytes:
         """Return a tile as a JPEG file with the slide's own bytes; edge tiles are not clipped."""
         tiles = self._levels[level]
-        index = row * self.geometry.levels[level].columns + column
+        index = row * self._columns[level] + column
         size = int(tiles.byte_counts[index])
         try:
             stream = os.pread(self._file, size, int(tiles.offsets[index]))
             if len(stream) < size:
                 raise SlideReadError(f"level {level}: the file ends inside tile ({column}, {row})")
-            return whole_jpeg(stream, tiles.tables, tiles.transform)
+            return self._assemblers[level].assemble(stream)
         except (OSError, ValueError) as error:
             raise SlideReadError(f"level {level}: tile ({column}, {row}) cannot be read: {error}") from error
 
