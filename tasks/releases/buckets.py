@@ -45,12 +45,16 @@ class BucketStore:
         return "/".join(part for part in (self._root, path) if part)
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
-        """Turn what the client raises into one clear line; a missing file stays a FileNotFoundError."""
+    def _reached(self, *, writing: bool = False) -> Iterator[None]:
+        """Turn what the client raises into one clear line.
+
+        A file that is missing where one is read, and one that is there where one is created, are told as they are.
+        """
         client = need("botocore.exceptions", "scale", "a bucket")
+        told = FileExistsError if writing else FileNotFoundError
         try:
             yield
-        except (FileNotFoundError, FileExistsError):
+        except told:
             raise
         except (OSError, client.BotoCoreError, client.ClientError) as error:
             problem = f"{self.uri} cannot be used: {type(error).__name__}: {error}"
@@ -76,7 +80,7 @@ class BucketStore:
     def add_object(self, path: Path, sha256: str) -> None:
         """Upload a file as an object, unless it is there."""
         if not self.has_object(sha256, path.stat().st_size):
-            with self._reached():
+            with self._reached(writing=True):
                 self._files.put_file(str(path), self._at(object_path(sha256)))
         path.unlink()
 
@@ -102,7 +106,7 @@ class BucketStore:
 
     def copy(self, source: str, place: str) -> None:
         """Copy a file within the bucket; the service does it."""
-        with self._reached():
+        with self._reached(writing=True):
             self._files.cp_file(self._at(source), self._at(place))
 
     def read(self, path: str) -> bytes:
@@ -132,7 +136,7 @@ class BucketStore:
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a small file by a conditional put; return whether it was written."""
-        with self._reached():
+        with self._reached(writing=True):
             try:
                 self._files.pipe_file(self._at(path), data, mode="create")
             except FileExistsError:
@@ -141,7 +145,7 @@ class BucketStore:
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file over an older one."""
-        with self._reached():
+        with self._reached(writing=True):
             self._files.pipe_file(self._at(path), data)
 
 

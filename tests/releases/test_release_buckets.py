@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Iterator
@@ -17,9 +18,11 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.diff import diff
 from tasks.releases.lineage import trace
+from tasks.releases.manifest import manifest_bytes
 from tasks.releases.publish import publish
 from tasks.releases.pull import pull
 from tasks.releases.read import Release, list_releases, open_release
+from tasks.releases.stores import Content, ObjectRef
 from tasks.releases.tags import list_tags, set_tag
 from tasks.releases.verify import verify
 
@@ -33,7 +36,7 @@ STORE = "s3://lab-bucket/releases"
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket. The server answers one request at a time: its conditional puts are atomic, as those of S3 are."""
+    """An empty bucket; the server answers one request at a time, so conditional puts are atomic as those of S3."""
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -56,8 +59,13 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def release(s3: Any, lean: Candidate, config: ReleaseConfig) -> Release:
-    return publish(lean, config, STORE)
+def store(s3: Any) -> BucketStore:
+    return BucketStore(STORE)
+
+
+@pytest.fixture
+def release(store: BucketStore, lean: Candidate, config: ReleaseConfig) -> Release:
+    return publish(lean, config, store)
 
 
 def keys(s3: Any) -> list[str]:
@@ -65,26 +73,28 @@ def keys(s3: Any) -> list[str]:
 
 
 def test_a_release_in_a_bucket_lies_as_it_lies_in_a_folder(
-    release: Release, s3: Any, lean: Candidate, config: ReleaseConfig, tmp_path: Path
+    release: Release, s3: Any, lean: Candidate, config: ReleaseConfig, tmp_path: Path, store: BucketStore
 ) -> None:
     local = publish(lean, config, tmp_path / "store")
     assert release.manifest == local.manifest
     assert verify(release) == []
     there = {key.removeprefix("releases/sample/1.0.0/") for key in keys(s3) if key.startswith("releases/sample/1.0.0/")}
     assert there == {path.relative_to(local.path).as_posix() for path in local.path.rglob("*") if path.is_file()}
-    assert [one.name for one in list_releases(STORE)] == ["sample 1.0.0"]
+    assert [one.name for one in list_releases(store)] == ["sample 1.0.0"]
     assert list_tags(release.store, "sample") == {"latest": "1.0.0"}
     pulled = pull(release, tmp_path / "pulled")
     assert verify(pulled) == []
     assert pq.read_table(pulled.path / "data" / "tiles").num_rows == 6
 
 
-def test_other_verbs_work_on_buckets_too(release: Release, lean: Candidate, config: ReleaseConfig) -> None:
-    newer = publish(lean, config.model_copy(update={"version": "1.0.1"}), STORE)
+def test_other_verbs_work_on_buckets_too(
+    release: Release, lean: Candidate, config: ReleaseConfig, store: BucketStore
+) -> None:
+    newer = publish(lean, config.model_copy(update={"version": "1.0.1"}), store)
     assert diff(release, newer).empty
     set_tag(release.store, "sample", "paper", "1.0.0")
     set_tag(release.store, "sample", "paper", "1.0.0")
-    assert open_release(STORE, "sample", "paper").version == "1.0.0"
+    assert open_release(store, "sample", "paper").version == "1.0.0"
     assert open_release(f"{STORE}/sample/1.0.1").version == "1.0.1"
     tile = release.store.open(f"sample/1.0.0/{release.tables['tiles']['files'][0]['path']}")
     tile_id = pq.read_table(tile, columns=["tile_id"]).column(0)[0].as_py()
@@ -92,10 +102,10 @@ def test_other_verbs_work_on_buckets_too(release: Release, lean: Candidate, conf
 
 
 def test_unchanged_objects_are_not_sent_again(
-    release: Release, s3: Any, lean: Candidate, config: ReleaseConfig
+    release: Release, s3: Any, lean: Candidate, config: ReleaseConfig, store: BucketStore
 ) -> None:
     before = {key for key in keys(s3) if key.endswith(".parquet") and "/objects/" in key}
-    publish(lean, config.model_copy(update={"version": "1.0.1"}), STORE)
+    publish(lean, config.model_copy(update={"version": "1.0.1"}), store)
     assert {key for key in keys(s3) if key.endswith(".parquet") and "/objects/" in key} == before
 
 
@@ -110,15 +120,15 @@ def test_a_flipped_byte_and_a_missing_file_are_found(release: Release, s3: Any) 
 
 
 def test_of_two_publishers_the_second_is_refused_and_changes_nothing(
-    release: Release, s3: Any, lean: Candidate, config: ReleaseConfig, tmp_path: Path
+    release: Release, s3: Any, lean: Candidate, config: ReleaseConfig, tmp_path: Path, store: BucketStore
 ) -> None:
     lexicon = tmp_path / "other.parquet"
     lexicon.write_bytes(b"another lexicon")
     other = Candidate(**{**vars(lean), "lexicon": lexicon})
     with pytest.raises(VersionExistsError, match="with other content"):
-        publish(other, config, STORE)
+        publish(other, config, store)
     assert verify(release) == []
-    assert publish(lean, config, STORE).manifest == release.manifest
+    assert publish(lean, config, store).manifest == release.manifest
 
 
 class DiesError(Exception):
@@ -128,8 +138,8 @@ class DiesError(Exception):
 class DyingStore(BucketStore):
     """A store whose user dies before its n-th change of the bucket."""
 
-    def __init__(self, uri: str, point: int) -> None:
-        super().__init__(uri)
+    def __init__(self, store: BucketStore, point: int) -> None:
+        vars(self).update(vars(store))
         self.left = point
 
     def _step(self) -> None:
@@ -154,57 +164,67 @@ class DyingStore(BucketStore):
         super().copy(source, place)
 
 
-@pytest.mark.parametrize("point", [4, 11, 12, 23, 24])
+def small_version(number: int) -> tuple[dict[str, Content], bytes]:
+    """Return contents and manifest of a version of two files, one of which nobody else has."""
+    card = f"card of publisher {number}".encode()
+    document = {"path": "README.md", "sha256": hashlib.sha256(card).hexdigest(), "bytes": len(card)}
+    shard = {"path": "data/t/train-00000-of-00001.parquet", "sha256": hashlib.sha256(b"shard").hexdigest(), "bytes": 5}
+    content = {"documents": [document], "tables": {"t": {"files": [shard]}}, "version": "1.0.0", "dataset": "sample"}
+    return {"README.md": card, str(shard["path"]): ObjectRef(str(shard["sha256"]))}, manifest_bytes(content)
+
+
+def with_shard(store: BucketStore, folder: Path) -> BucketStore:
+    shard = folder / "shard"
+    shard.write_bytes(b"shard")
+    BucketStore.add_object(store, shard, hashlib.sha256(b"shard").hexdigest())
+    return store
+
+
+@pytest.mark.parametrize("point", range(5))
 def test_a_claim_that_was_not_carried_out_is_carried_out_by_whoever_finds_it(
-    s3: Any, lean: Candidate, config: ReleaseConfig, tmp_path: Path, point: int
+    s3: Any, tmp_path: Path, point: int, store: BucketStore
 ) -> None:
-    """The publisher dies before its n-th change of the bucket; another, with other content, comes next.
-
-    Changes 0 to 7 are objects, 8 to 10 documents, 11 the claim, 12 to 22 copies, 23 the manifest, 24 the tag.
-    """
+    """A publisher dies before its n-th change: 0 is the card, 1 the claim, 2 and 3 copies, 4 the manifest."""
     with pytest.raises(DiesError):
-        publish(lean, config, DyingStore(STORE, point))
-    for found in list_releases(STORE):
-        assert verify(found) == []
+        with_shard(DyingStore(store, point), tmp_path).publish("sample/1.0.0", *small_version(1))
+    assert list_releases(store) == []
     claimed = any("/claims/" in key for key in keys(s3))
-    assert claimed == (point > 11)
-    lexicon = tmp_path / "other.parquet"
-    lexicon.write_bytes(b"another lexicon")
-    other = Candidate(**{**vars(lean), "lexicon": lexicon})
-    if claimed:
-        with pytest.raises(VersionExistsError, match="with other content"):
-            publish(other, config, STORE)
-    else:
-        publish(other, config, STORE)
-    release = open_release(STORE, "sample", "1.0.0")
+    assert claimed == (point > 1)
+    assert store.publish("sample/1.0.0", *small_version(2)) != claimed
+    release = open_release(store, "sample", "1.0.0")
     assert verify(release) == []
-    assert release.fingerprint == publish(lean if claimed else other, config, STORE).fingerprint
+    winner = 1 if claimed else 2
+    assert release.open("README.md").read() == f"card of publisher {winner}".encode()
+    assert store.publish("sample/1.0.0", *small_version(winner))
 
 
-def test_eight_threads_publish_one_version_and_one_wins(
-    s3: Any, lean: Candidate, config: ReleaseConfig, tmp_path: Path
+def test_a_publisher_that_died_after_its_claim_finishes_when_it_comes_again(
+    s3: Any, lean: Candidate, config: ReleaseConfig, store: BucketStore
 ) -> None:
-    gate, outcomes = threading.Barrier(8), []
+    with pytest.raises(DiesError):
+        publish(lean, config, DyingStore(store, 15))  # 8 objects, 3 documents, the claim, 3 copies
+    assert list_releases(store) == []
+    assert verify(publish(lean, config, store)) == []
+
+
+def test_eight_publish_one_version_at_once_and_one_wins(s3: Any, tmp_path: Path, store: BucketStore) -> None:
+    with_shard(store, tmp_path)
+    gate, won = threading.Barrier(8), []
 
     def compete(number: int) -> None:
-        lexicon = tmp_path / f"{number}.parquet"
-        lexicon.write_bytes(f"lexicon {number}".encode())
-        store = BucketStore(STORE)
-        appear = store.publish
-        setattr(store, "publish", lambda *a: (gate.wait(100), appear(*a))[1])  # noqa: B010
-        try:
-            outcomes.append(publish(Candidate(**{**vars(lean), "lexicon": lexicon}), config, store).fingerprint)
-        except VersionExistsError as error:
-            outcomes.append(error.problem)
+        version = small_version(number)
+        gate.wait(60)
+        if store.publish("sample/1.0.0", *version):
+            won.append(number)
 
     threads = [threading.Thread(target=compete, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    release = open_release(STORE, "sample", "1.0.0")
-    assert sorted(outcomes) == sorted([release.fingerprint] + ["sample 1.0.0 is there already, with other content"] * 7)
+    release = open_release(store, "sample", "1.0.0")
     assert verify(release) == []
+    assert [release.open("README.md").read()] == [f"card of publisher {number}".encode() for number in won]
 
 
 def test_a_bucket_that_is_not_there_and_a_service_that_does_not_answer_are_one_line_each(
