@@ -11,6 +11,8 @@ from kg.records import Node
 
 # Characters that separate words inside a name; each is folded to one space, so that spans keep their length.
 _FOLD = str.maketrans({"-": " ", "\u2010": " ", "\u2011": " ", "\u2013": " ", "/": " ", "_": " ", "\u2019": "'"})
+_SIGNS = {code: " " for code in range(128) if not chr(code).isalnum()}
+_NO_WORD = re.compile(r"[\W_]")
 _SPACES = re.compile(r"\s+")
 _TOKEN = re.compile(r"[^\W_]+")
 _MIN_INFLECTED = 4  # stripping "s" from three-letter forms produced "in" and "be": 9% of all hits
@@ -58,8 +60,16 @@ def fold(text: str) -> str:
 
 
 def fold_name(name: str) -> str:
-    """Return a concept's name as it is looked up: folded, with single spaces."""
-    return _SPACES.sub(" ", fold(name)).strip(" .,;:")
+    """Return a concept's name as it is looked up: folded, words apart by one space, other signs by one space each."""
+    return words_only(_SPACES.sub(" ", fold(name)).strip(" .,;:"))
+
+
+def words_only(folded: str) -> str:
+    """Return folded text with a space for every sign that is no letter or digit; the length is kept.
+
+    A name that stands across a comma in the text has two spaces there, and is therefore not found.
+    """
+    return folded.translate(_SIGNS) if folded.isascii() else _NO_WORD.sub(" ", folded)
 
 
 def is_acronym(name: str) -> bool:

@@ -39,9 +39,11 @@ def inherited_edges(
             held.setdefault(edge.subject, {}).setdefault((edge.predicate, edge.modality), []).append(edge)
     givers = {curie for curie in held if _few_descendants(curie, children, max_descendants)}
     heirs = {heir for giver in givers for heir in _walk(giver, children)}
+    # Above these no giver stands, so nobody has to look there.
+    useful = {curie: [up for up in ups if up in givers or up in heirs] for curie, ups in parents.items()}
     found: dict[str, Edge] = {}
     for heir in sorted(heirs):
-        for edge in _inherit(heir, parents, held, givers):
+        for edge in _inherit(heir, useful, held, givers):
             found[edge.edge_id] = edge
     return list(found.values())
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from kg.forms import fold
+from kg.forms import fold, words_only
 from kg.lexicon import Entry, Lexicon
 from kg.scope import Hit, Scopes
-from kg.triggers import phrases
+from kg.triggers import Trigger, phrases
 from schemas.records.shared import Status
 
 __all__ = ["Lexicon", "Link", "Linker"]
@@ -26,8 +27,9 @@ _SECTION_PRIOR: Mapping[str, tuple[str, ...]] = {
 # Whose names share a head in coordination, and what stands before the shared head: a word, then "and", "or" or a comma.
 _HEADED = frozenset({"MorphologicFinding", "Neoplasm", "Disease"})
 _HALF = re.compile(r"(?<!\w)([a-z]+)\s*(?:,|,?\s+(?:and|or|and or))\s+$")
-_Meanings = tuple[Entry, ...]
-_Span = tuple[int, int, _Meanings]
+_MARKS = re.compile(r"[;:?!\n,]|\.(?=\s|$)")
+_WITH = re.compile(r",\s+with\b")
+_BY_START = operator.itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,30 @@ class Link:
     status: Status
 
 
+class _Meaning(NamedTuple):
+    """What a surface form means: its entries, the best first, and what a link says of them."""
+
+    entries: tuple[Entry, ...]
+    candidates: tuple[str, ...]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> _Meaning:
+        return cls(tuple(entries), tuple(dict.fromkeys(entry.concept_id for entry in entries)))
+
+
+_Span = tuple[int, int, _Meaning]
+
+
 class Linker:
     """Finds the concepts of a lexicon in text: whole words only, the longest name wins, acronyms in their own case."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        meanings = _meanings(lexicon)
-        self._automaton = _automaton(meanings)
+        entries = _grouped(lexicon)
+        self._automaton = _automaton(entries)
         self._shared_head = {
-            form: _best(entries, "")
-            for form, entries in meanings.items()
-            if form.count(" ") == 1 and entries[0].category in _HEADED and _best(entries, "")
+            form: _Meaning.of(best)
+            for form, every in entries.items()
+            if form.count(" ") == 1 and every[0].category in _HEADED and (best := _best(every, ""))
         }
 
     def link(self, text: str, *, section: str | None = None) -> list[Link]:
@@ -79,40 +95,41 @@ class Linker:
         spans, hits = self._scan(text, folded)
         if not spans:
             return []
-        scopes = Scopes(folded, _outside(hits, spans))
+        scopes = Scopes(folded, _outside(_with_punctuation(folded, hits), spans)) if hits else None
         prior = _prior(section)
         family = section is not None and "family" in section.lower()
         links = []
-        for start, end, meanings in spans:
-            chosen = sorted(meanings, key=prior) if prior and len(meanings) > 1 else meanings
-            best = chosen[0]
-            status: Status = "uncertain" if family else scopes.status(start, end, best.category)
-            candidates = tuple(dict.fromkeys([entry.concept_id for entry in chosen]))
+        for start, end, found in spans:
+            meaning = _Meaning.of(sorted(found.entries, key=prior)) if prior and len(found.entries) > 1 else found
+            best = meaning.entries[0]
+            status: Status = "uncertain" if family else "present"
+            if scopes and not family:
+                status = scopes.status(start, end, best.category)
             surface = text[start:end]
-            links.append(Link(start, end, surface, best.concept_id, best.label, candidates, best.category, status))
+            links.append(
+                Link(start, end, surface, best.concept_id, best.label, meaning.candidates, best.category, status)
+            )
         return links
 
-    def spans(self, text: str) -> list[tuple[int, int, _Meanings]]:
-        """Return the spans that `link` would link, with every meaning of each, without status."""
-        return self._scan(text, fold(text))[0]
+    def spans(self, text: str) -> list[tuple[int, int, tuple[str, ...]]]:
+        """Return (start, end, candidates) of what `link` would link, without status: what the matcher alone costs."""
+        return [(start, end, meaning.candidates) for start, end, meaning in self._scan(text, fold(text))[0]]
 
     def _scan(self, text: str, folded: str) -> tuple[list[_Span], list[Hit]]:
         spans: list[_Span] = []
         hits: list[Hit] = []
-        padded = folded + " "
-        for last, (length, meanings, trigger, cased) in self._automaton.iter(folded):
-            start = last + 1 - length
-            if trigger is not None and not padded[start].isalnum():
-                if padded[last + 1].isspace() or padded[start] not in ".:":
-                    hits.append((start, last + 1, trigger))
-                continue
-            if padded[last + 1].isalnum() or padded[start - 1].isalnum():
-                continue
-            chosen = _best(meanings, text[start : last + 1]) if cased else meanings
-            if chosen:
-                spans.append((start, last + 1, chosen))
+        # Forms stand in the automaton between spaces, so that it finds whole words by itself; positions are one on.
+        for last, (length, meaning, trigger, cased) in self._automaton.iter(f" {words_only(folded)} "):
+            start = last - length
+            end = last - 1
+            if cased:
+                best = _best(cased, text[start:end])
+                if best:
+                    spans.append((start, end, _Meaning.of(best)))
+            elif meaning is not None:
+                spans.append((start, end, meaning))
             if trigger is not None:
-                hits.append((start, last + 1, trigger))
+                hits.append((start, end, trigger))
         return self._with_coordinated(folded, longest(spans)), longest(hits)
 
     def _with_coordinated(self, folded: str, spans: list[_Span]) -> list[_Span]:
@@ -137,24 +154,20 @@ def longest(spans: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
     """Return spans of which none overlaps another, preferring longer ones, then earlier ones; in the order of the text.
 
     Args:
-        spans: (start, end, payload), ordered by end as the automaton finds them.
+        spans: (start, end, payload).
     """
     kept: list[tuple[int, int, Any]] = []
     group: list[tuple[int, int, Any]] = []
     reach = -1
-    for span in sorted(spans, key=_by_start):
+    for span in sorted(spans, key=_BY_START):
         if span[0] >= reach:
-            if group:
-                kept += group if len(group) == 1 else _resolve(group)
+            kept += group if len(group) < 2 else _resolve(group)
             group = [span]
+            reach = span[1]
         else:
             group.append(span)
-        reach = max(reach, span[1])
-    return kept + (_resolve(group) if group else [])
-
-
-def _by_start(span: tuple[int, int, Any]) -> int:
-    return span[0]
+            reach = max(reach, span[1])
+    return kept + (group if len(group) < 2 else _resolve(group))
 
 
 def _resolve(group: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
@@ -162,7 +175,7 @@ def _resolve(group: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
     for span in sorted(group, key=lambda span: (span[0] - span[1], span[0])):
         if all(span[1] <= other[0] or span[0] >= other[1] for other in chosen):
             chosen.append(span)
-    return sorted(chosen, key=_by_start)
+    return sorted(chosen, key=_BY_START)
 
 
 def _outside(hits: list[Hit], spans: list[_Span]) -> list[Hit]:
@@ -187,14 +200,14 @@ def _prior(section: str | None) -> Callable[[Entry], tuple[int, int]] | None:
     return lambda entry: (min(entry.kind, 4) // 4, rank.get(entry.category, len(rank)))
 
 
-def _meanings(lexicon: Lexicon) -> dict[str, _Meanings]:
+def _grouped(lexicon: Lexicon) -> dict[str, tuple[Entry, ...]]:
     grouped: dict[str, list[Entry]] = {}
     for entry in lexicon.entries:
         grouped.setdefault(entry.form, []).append(entry)
     return {form: tuple(entries) for form, entries in grouped.items()}
 
 
-def _best(entries: _Meanings, surface: str) -> _Meanings:
+def _best(entries: tuple[Entry, ...], surface: str) -> tuple[Entry, ...]:
     """Return the meanings of the strongest tier: a preferred label outranks synonyms, and those outrank loose ones.
 
     Acronyms count only where the text has their very spelling.
@@ -206,14 +219,26 @@ def _best(entries: _Meanings, surface: str) -> _Meanings:
     return tuple([entry for entry in fitting if entry.kind // 2 == tier])
 
 
-def _automaton(meanings: Mapping[str, _Meanings]) -> Any:
+def _automaton(grouped: Mapping[str, tuple[Entry, ...]]) -> Any:
     import ahocorasick
 
-    triggers = phrases()
+    triggers = {form: kind for form, kind in phrases().items() if form[0].isalnum()}
     automaton = ahocorasick.Automaton()
-    for form in {**meanings, **triggers}:
-        entries = meanings.get(form, ())
-        cased = any(entry.cased for entry in entries)
-        automaton.add_word(form, (len(form), entries if cased else _best(entries, ""), triggers.get(form), cased))
+    for form in {**grouped, **triggers}:
+        entries = grouped.get(form, ())
+        cased = entries if any(entry.cased for entry in entries) else None
+        best = () if cased else _best(entries, "")
+        meaning = _Meaning.of(best) if best else None
+        automaton.add_word(f" {form} ", (len(form) + 1, meaning, triggers.get(form), cased))
     automaton.make_automaton()
     return automaton
+
+
+def _with_punctuation(folded: str, hits: list[Hit]) -> list[Hit]:
+    """Return the triggers with the marks that end a clause or may end one, in the order of the text."""
+    marks: list[Hit] = []
+    for mark in _MARKS.finditer(folded):
+        after = _WITH.match(folded, mark.start())
+        kind: Trigger = "hard" if mark[0] != "," else "with" if after else "comma"
+        marks.append((mark.start(), mark.end(), kind))
+    return sorted([*hits, *marks], key=_BY_START)

@@ -21,7 +21,8 @@ _FORWARD = {SUBCLASS_OF: "u", PART_OF: "p", "indicates": "i", "has_cell": "e", "
 _FORWARD |= dict.fromkeys(ROLE_PREDICATES, "g")
 _BACKWARD = {SUBCLASS_OF: "d", PART_OF: "q", "indicates": "j", "has_cell": "c", "located_in": "m"}
 _BACKWARD |= dict.fromkeys(ROLE_PREDICATES, "f")
-_INVERSE = str.maketrans("udpqijcefglm", "duqpjiecgfml")
+INVERSE = dict(zip("udpqijcefglmx", "duqpjiecgfmlx", strict=True))
+"""Letter of a step to that of the same step walked back."""
 # A finding (or what it indicates, or what it is a kind of) is a finding of a disease (directly or by way of a grade),
 # and so of the kinds of that disease; or a site, of which it may be a part, is where the disease arises.
 _MEANINGFUL = re.compile(r"c?[ui]{0,2}f{1,2}(d{0,3}|u)|p{1,2}f(d{0,3}|u)")
@@ -41,7 +42,7 @@ def meaningful(max_hops: int) -> frozenset[str]:
         for letters in product(_ALPHABET, repeat=hops):
             text = "".join(letters)
             if _MEANINGFUL.fullmatch(text):
-                found |= {text, text[::-1].translate(_INVERSE)}
+                found |= {text, "".join(INVERSE[letter] for letter in reversed(text))}
     return frozenset(found)
 
 

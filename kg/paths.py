@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from kg.graph import Graph
-from kg.metapaths import heads, meaningful, step, tails
+from kg.metapaths import INVERSE, heads, meaningful, step, tails
 from kg.predicates import PREDICATES
 from kg.records import Edge
 
@@ -97,56 +98,85 @@ def excluded_by(graph: Graph, one: str, other: str) -> Edge | None:
     return None
 
 
-def _steps(graph: Graph, curie: str) -> Iterator[tuple[Edge, str]]:
-    for edge in graph.out_edges(curie):
-        yield edge, edge.object
-    for edge in graph.in_edges(curie):
-        if edge.subject != edge.object:
-            yield edge, edge.subject
+_STEPS: WeakKeyDictionary[Graph, dict[str, dict[str, list[tuple[Edge, str]]]]] = WeakKeyDictionary()
 
 
-def _halves(
-    graph: Graph, start: str, avoid: str, hops: int, allowed: frozenset[str] | None, reverse: bool
-) -> list[_Half]:
-    found: list[_Half] = [((start,), (), "")]
-    layer = found
-    for _ in range(hops):
+def _steps(graph: Graph) -> dict[str, dict[str, list[tuple[Edge, str]]]]:
+    """Return the steps from every node by letter, in both directions; made once for a graph, when first asked for."""
+    if graph not in _STEPS:
+        steps: dict[str, dict[str, list[tuple[Edge, str]]]] = {}
+        for edge in graph.edges:
+            for here, there in ((edge.subject, edge.object), (edge.object, edge.subject))[
+                : 1 + (edge.subject != edge.object)
+            ]:
+                steps.setdefault(here, {}).setdefault(step(edge, here), []).append((edge, there))
+        _STEPS[graph] = steps
+    return _STEPS[graph]
+
+
+class _Side:
+    """All partial paths from one end, grown by one hop at a time.
+
+    Args:
+        graph: where to walk.
+        start: this end.
+        other: the other end; partial paths stop there.
+        max_hops: longest whole path, which decides what beginnings (or ends) make sense.
+        backward: True for the side that starts at the end of the path.
+        filtered: follow only what can become a meaningful path.
+    """
+
+    def __init__(self, graph: Graph, start: str, other: str, max_hops: int, *, backward: bool, filtered: bool) -> None:
+        self._steps = _steps(graph)
+        self._other = other
+        self._backward = backward
+        self._allowed = (tails if backward else heads)(max_hops) if filtered else None
+        self.hops = 0
+        self.layer: list[_Half] = [((start,), (), "")]
+        self.halves: list[_Half] = list(self.layer)
+
+    def grow(self) -> None:
+        """Add every partial path that is one hop longer."""
         grown: list[_Half] = []
-        for nodes, edges, code in layer:
+        for nodes, edges, code in self.layer:
             here = nodes[-1]
-            for edge, there in _steps(graph, here):
-                if there in nodes or here == avoid:
+            if here == self._other:
+                continue
+            for letter, steps in self._steps.get(here, {}).items():
+                longer = code + letter
+                if self._backward:
+                    longer = INVERSE[letter] + code
+                if self._allowed is not None and longer not in self._allowed:
                     continue
-                letter = step(edge, there if reverse else here)
-                longer = letter + code if reverse else code + letter
-                if allowed is not None and (longer not in allowed or edge.modality == "excludes"):
-                    continue
-                grown.append(((*nodes, there), (*edges, edge), longer))
-        found = found + grown
-        layer = grown
-    return found
+                for edge, there in steps:
+                    if there not in nodes and (self._allowed is None or edge.modality != "excludes"):
+                        grown.append(((*nodes, there), (*edges, edge), longer))
+        self.hops += 1
+        self.layer = grown
+        self.halves += grown
 
 
 def _join(
     graph: Graph, start: str, end: str, max_hops: int, filtered: bool
 ) -> Iterator[tuple[tuple[str, ...], tuple[Edge, ...]]]:
-    near = (max_hops + 1) // 2
-    forward = _halves(graph, start, end, near, heads(max_hops) if filtered else None, reverse=False)
-    backward = _halves(graph, end, start, max_hops - near, tails(max_hops) if filtered else None, reverse=True)
+    """Yield every path once, as a first half and a second half that meet; the smaller side grows first."""
+    front = _Side(graph, start, end, max_hops, backward=False, filtered=filtered)
+    back = _Side(graph, end, start, max_hops, backward=True, filtered=filtered)
+    for _ in range(max_hops):
+        (front if len(front.layer) <= len(back.layer) else back).grow()
     wanted = meaningful(max_hops)
     arrivals: dict[str, list[_Half]] = {}
-    for half in backward:
+    for half in back.halves:
         arrivals.setdefault(half[0][-1], []).append(half)
-    for nodes, edges, code in forward:
+    for nodes, edges, code in front.halves:
         for back_nodes, back_edges, back_code in arrivals.get(nodes[-1], ()):
-            # Each path is met once: the first half is as long as it may be unless the second is empty.
-            if back_edges and len(edges) < near:
+            # Each path is met once: its first half is as long as that side has grown, unless the second is empty.
+            if back_edges and len(edges) < front.hops:
                 continue
             if filtered and code + back_code not in wanted:
                 continue
-            if len(back_nodes) > 1 and not set(nodes).isdisjoint(back_nodes[:-1]):
-                continue
-            yield nodes + back_nodes[-2::-1], edges + back_edges[::-1]
+            if set(nodes).isdisjoint(back_nodes[:-1]):
+                yield nodes + back_nodes[-2::-1], edges + back_edges[::-1]
 
 
 def _score(graph: Graph, nodes: tuple[str, ...], edges: tuple[Edge, ...]) -> float:

@@ -41,14 +41,15 @@ class Scopes:
         for hit in hits:
             if hit[2] != "hard":
                 self._clauses.setdefault(bisect_right(self._ends, hit[0]), []).append(hit)
+        self._doubtful = {clause for clause, own in self._clauses.items() if any(hit[2] in _CUES for hit in own)}
         self._segments: dict[int, list[int]] = {}
 
     def status(self, start: int, end: int, category: str) -> Status:
         """Return the status of the mention at [start, end)."""
         clause = bisect_right(self._ends, start)
-        hits = self._clauses.get(clause)
-        if not hits or not any(kind in _CUES for _, _, kind in hits):
+        if clause not in self._doubtful:
             return "present"
+        hits = self._clauses[clause]
         if any(kind == "family" and place < start for place, _, kind in hits):
             return "uncertain"
         first, last = self._segment(clause, hits, start)
