@@ -1,0 +1,154 @@
+"""A release as a candidate again, without one patient, and with its counterbalanced sets balanced anew."""
+
+# ruff: noqa: S608 - names of tables come from a closed list
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.arrow import schema_of, to_table
+from schemas.records import TABLES, Rejection
+from tasks.releases.candidate import Candidate
+from tasks.releases.database import FILE, ROW, open_database
+from tasks.releases.edition import LEXICON
+from tasks.releases.read import Release
+from tasks.releases.relations import OWNERS
+from tasks.releases.rows import read_rows
+from tasks.store import write_parquet
+
+if TYPE_CHECKING:
+    import duckdb
+
+UNBALANCED = """
+    WITH asked AS (
+        SELECT question_id, option_set_id, split, options[answer_index + 1] AS key, options
+        FROM questions WHERE option_set_id IS NOT NULL AND owner <> $patient
+    ),
+    members AS (SELECT DISTINCT option_set_id, split, unnest(options) AS key FROM asked),
+    kept AS (
+        SELECT m.option_set_id, m.split, min(coalesce(n, 0)) AS n FROM members m
+        LEFT JOIN (SELECT option_set_id, split, key, count(*) AS n FROM asked GROUP BY ALL)
+        USING (option_set_id, split, key)
+        GROUP BY ALL
+    )
+    SELECT question_id FROM (
+        SELECT *, row_number() OVER (PARTITION BY option_set_id, split, key ORDER BY question_id) AS place FROM asked
+    ) JOIN kept USING (option_set_id, split) WHERE place > n ORDER BY question_id
+"""
+"""Questions whose option set is no longer balanced within its split once the patient has gone."""
+
+
+def without(release: Release, patient: str, folder: Path) -> tuple[Candidate, dict[str, int], int]:
+    """Return a release as a candidate without a patient, the rows that went, and how many questions were left out.
+
+    Args:
+        release: a release in a local folder.
+        patient: pseudonym of the patient.
+        folder: for files that change, and for what does not fit in memory.
+    """
+    whole = as_candidate(release)
+    with open_database(whole, folder) as connection:
+        dropped = connection.execute(UNBALANCED, {"patient": patient}).fetchall()
+        ids = [question for (question,) in dropped]
+        connection.register("dropped", pa.table({"question_id": pa.array(ids, pa.string())}))
+        reasons = connection.execute(
+            "SELECT reason, count(*) FROM rejections WHERE owner = $patient GROUP BY reason", {"patient": patient}
+        ).fetchall()
+        tables = {}
+        rows = {}
+        for name in whole.tables:
+            gone = _gone(connection, name, patient)
+            rows[name] = sum(len(numbers) for numbers in gone.values())
+            tables[name] = [
+                _filtered(path, gone.get(at), folder / f"{name}-{at}.parquet", name)
+                for at, path in enumerate(whole.tables[name])
+            ]
+    counts = less(whole.stage_counts, dict(reasons))
+    if ids:
+        notes = [Rejection(i, "release", "unbalanced", "its option set lost a patient who withdrew") for i in ids]
+        write_parquet(to_table(notes, Rejection), folder / "left-out.parquet")
+        tables["rejections"] = [*tables.get("rejections", []), folder / "left-out.parquet"]
+        left = release.tables["questions"]["rows"] - rows["questions"]
+        counts.append(
+            {"stage": "release", "items_in": left + len(ids), "items_out": left, "rejected": {"unbalanced": len(ids)}}
+        )
+    splits = {p: split for p, split in whole.split_of_patient.items() if p != patient}
+    lineage = {
+        **whole.lineage,
+        "patients_withdrawn": int(whole.lineage.get("patients_withdrawn", 0)) + 1,
+        "from_version": release.version,
+    }
+    candidate = Candidate(
+        tables=tables,
+        split_of_patient=splits,
+        stage_counts=counts,
+        leak_table=whole.leak_table,
+        lexicon=whole.lexicon,
+        lineage=lineage,
+        config=whole.config,
+        code_version=whole.code_version,
+        sources=whole.sources,
+        agreement=whole.agreement,
+    )
+    return candidate, rows, len(ids)
+
+
+def as_candidate(release: Release) -> Candidate:
+    """Return a release in a local folder as the candidate that it was."""
+    manifest = release.manifest
+    owners = [read_rows(release, name, ["patient_id", "split"]) for name in OWNERS if name in release.tables]
+    splits = {
+        row["patient_id"]: row["split"]
+        for table in owners
+        for row in table.group_by(["patient_id", "split"]).aggregate([]).to_pylist()
+    }
+    lexicon = release.path / LEXICON
+    return Candidate(
+        tables={name: [Path(path) for path in release.files(name)] for name in release.tables},
+        split_of_patient=dict(sorted(splits.items())),
+        stage_counts=manifest["stage_counts"],
+        leak_table=manifest["leak_table"],
+        lexicon=lexicon if lexicon.exists() else None,
+        lineage=manifest["lineage"],
+        config=manifest["config"],
+        code_version=manifest["code_version"],
+        sources=manifest["sources"],
+        agreement=manifest["agreement"],
+    )
+
+
+def _gone(connection: duckdb.DuckDBPyConnection, name: str, patient: str) -> dict[int, np.ndarray]:
+    also = " OR question_id IN (SELECT question_id FROM dropped)" if name == "questions" else ""
+    found = connection.execute(
+        f"SELECT {FILE}, list({ROW}) FROM {name} WHERE owner = $patient{also} GROUP BY {FILE}", {"patient": patient}
+    ).fetchall()
+    return {int(at): np.array(numbers) for at, numbers in found}
+
+
+def _filtered(path: Path, gone: np.ndarray | None, place: Path, name: str) -> Path:
+    if gone is None:
+        return path
+    table = pq.read_table(path, columns=schema_of(TABLES[name]).names)
+    kept = np.ones(table.num_rows, dtype=bool)
+    kept[gone] = False
+    write_parquet(table.filter(pa.array(kept)), place)
+    return place
+
+
+def less(counts: Sequence[Mapping[str, Any]], gone: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return stage counts without rejections that are no longer listed: they did not come in either."""
+    left = dict(gone)
+    reduced = [copy.deepcopy(dict(row)) for row in counts]
+    for row in reduced:
+        for reason in row["rejected"]:
+            n = min(left.get(reason, 0), row["rejected"][reason])
+            row["rejected"][reason] -= n
+            row["items_in"] -= n
+            left[reason] = left.get(reason, 0) - n
+    return reduced
