@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from tasks.screening.conditional import calibrate
 from tasks.screening.config import ScreeningConfig
-from tasks.screening.intervals import adjusted_p, clustered_interval
+from tasks.screening.intervals import adjusted_p, clustered_interval, fold_inflation
 from tasks.screening.items import Floats, Ints, Panel
 
 READERS_AT_ONCE = 8
 NULL_SAMPLES = 40_000  # pseudo-keys beyond this number sharpen the null no further
+
+TRAINED = ("fitted", "certifier")
 
 Gate = Literal["pass", "fail", "too few"]
 Level = Literal["cell", "type", "all"]
@@ -227,15 +229,19 @@ def cell_gate(
     credit = panel.credit(scores)
     excess = credit - panel.chance[:, None]
     second, third = _null_moments(scores, panel)
+    inflation = np.array([fold_inflation(config.folds) if family in TRAINED else 1.0 for family in families])
     tests = adjusted_p(
         [(excess[mask], (second[mask], third[mask]), panel.group[mask]) for _, _, mask in parts],
         permutations=config.permutations,
         seed=config.seed,
         min_groups=config.min_groups,
+        inflation=inflation,
     )
     rows = []
     for (level, name, mask), p in zip(parts, tests, strict=True):
-        estimate = clustered_interval(credit[mask], panel.group[mask], confidence=config.confidence)
+        estimate = clustered_interval(
+            credit[mask], panel.group[mask], confidence=config.confidence, inflation=inflation
+        )
         chance, n = float(panel.chance[mask].mean()), int(mask.sum())
         groups = len(np.unique(panel.group[mask]))
         verdicts = _verdicts(estimate.accuracy, estimate.low, estimate.high, p, chance, config)

@@ -25,11 +25,12 @@ class Estimate:
     error: Floats
 
 
-def clustered_interval(credit: Floats, group: Ints, *, confidence: float) -> Estimate:
+def clustered_interval(credit: Floats, group: Ints, *, confidence: float, inflation: Floats | float = 1.0) -> Estimate:
     """Return accuracies of columns of `credit` (n, r) with intervals that keep groups (n,) whole.
 
     The cluster-robust variance of a ratio (Cochran 1977, eq. 11.12, with G/(G-1)) gives an effective number of items;
     the interval is Wilson's (1927) score interval at that number with Student's t of G-1 degrees of freedom.
+    `inflation` multiplies the variance of each reader (`fold_inflation`).
     """
     from scipy.stats import t
 
@@ -39,9 +40,11 @@ def clustered_interval(credit: Floats, group: Ints, *, confidence: float) -> Est
     accuracy = credit.mean(axis=0)
     sums = np.zeros((groups, credit.shape[1]))
     np.add.at(sums, member, credit - accuracy)
-    variance = (sums**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
+    variance = (sums**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1) * inflation
     spread = accuracy * (1.0 - accuracy)
-    effective = np.divide(spread, variance, out=np.full_like(spread, float(n)), where=(variance > 0) & (spread > 0))
+    effective = np.divide(
+        spread, variance, out=np.full_like(spread, n) / inflation, where=(variance > 0) & (spread > 0)
+    )
     exact = (variance <= 1e-18) & (spread > 0)  # every group at exactly the same accuracy
     quantile = float(t.ppf(0.5 + confidence / 2.0, max(groups - 1, 1)))
     ratio = quantile**2 / effective
@@ -50,6 +53,15 @@ def clustered_interval(credit: Floats, group: Ints, *, confidence: float) -> Est
     low = np.where(exact, accuracy, np.clip(centre - half, 0.0, 1.0))
     high = np.where(exact, accuracy, np.clip(centre + half, 0.0, 1.0))
     return Estimate(accuracy, low, high, np.sqrt(variance))
+
+
+def fold_inflation(folds: int) -> float:
+    """Return by how much a variance over items understates that of an out-of-fold accuracy.
+
+    Readers of different folds learn from each other's held-out items, so their successes go together: 1/J + n2/n1 in
+    place of 1/J (Nadeau and Bengio 2003, eq. 9), with J folds and n2/n1 = 1/(J-1).
+    """
+    return 1.0 + folds / (folds - 1.0)
 
 
 def _group_sums(excess: Floats, group: Ints, groups: int) -> Floats:
@@ -91,7 +103,12 @@ def _surprise(ratio: Floats, groups: int) -> Floats:
 
 
 def adjusted_p(
-    parts: list[tuple[Floats, tuple[Floats, Floats], Ints]], *, permutations: int, seed: int, min_groups: int
+    parts: list[tuple[Floats, tuple[Floats, Floats], Ints]],
+    *,
+    permutations: int,
+    seed: int,
+    min_groups: int,
+    inflation: Floats | float = 1.0,
 ) -> list[Floats]:
     """Return two-sided p (r,) per part, adjusted for all readers and all parts at once.
 
@@ -105,6 +122,7 @@ def adjusted_p(
         permutations: number of sign flips.
         seed: seed of the flips.
         min_groups: a part with fewer groups gets p = 1.
+        inflation: factor on each reader's variance (`fold_inflation`).
     """
     rng = np.random.default_rng(seed)
     highest = max(int(group.max()) for _, _, group in parts) + 1
@@ -121,7 +139,7 @@ def adjusted_p(
             continue
         sums = _group_sums(excess, member, groups)
         weights = (few if groups < FEW_GROUPS else many)[:, present]
-        observed.append(_surprise(_observed_ratio(excess, moments, sums), groups))
+        observed.append(_surprise(_observed_ratio(excess, moments, sums) / inflation, groups))
         worst = np.maximum(worst, _surprise(_ratio(sums, weights).max(axis=1), groups))
     ordered = np.sort(worst)
     result: list[Floats] = []
