@@ -255,14 +255,11 @@ def _double(canvas: Canvas, weights: Weights) -> None:
     """Lay the tissue over itself, shifted, where it is folded."""
     columns = np.flatnonzero(weights.any(axis=0))
     window = np.s_[:, columns[0] : columns[-1] + 1]
-    folded = []
-    for plane in (canvas[window] >> 8, canvas[window] & 255):
-        over = np.roll(plane, FOLD_SHIFT_PX, axis=1)
-        over *= weights[window].astype(np.uint16)
-        over >>= 8
-        over += plane
-        folded.append(np.minimum(over, 255).astype(np.uint8))
-    canvas[window] = _word(np.stack(folded))
+    beside = canvas.take(np.arange(columns[0], columns[-1] + 1) - FOLD_SHIFT_PX, axis=1, mode="wrap")
+    under, over = _spread(canvas[window]), _spread(beside)
+    over *= weights[window].astype(np.uint32)
+    planes = np.stack([(under >> 16) + (over >> 24), (under & 0xFF) + ((over >> 8) & 0xFF)])
+    canvas[window] = _word(np.minimum(planes, 255).astype(np.uint8))
 
 
 def _ink(rgbx: NDArray[np.uint8], weights: Weights, ink: tuple[float, float, float]) -> None:

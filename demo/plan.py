@@ -19,7 +19,7 @@ from demo.vocabulary import CYTOLOGY, TUMOUR_ARCHITECTURES, vocabulary
 REGIONS_PER_SLIDE = 6
 TUMOUR_PER_SLIDE = 4
 SLIDES_PER_DECK = 2  # a deck of twelve regions is dealt onto two slides
-CANDIDATES = 60
+CANDIDATES = 40
 ARTEFACTS = ("fold", "pen", "blur", "missing_corner")
 ARTEFACT_SHARE = 0.2
 SECTIONS = ("whole", "pair", "strips")

@@ -34,7 +34,7 @@ class Picture:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         painter = Painter(scene)
-        width, height = scene.size_px0
+        _, height = scene.size_px0
         bands = [painter.rows(top, 512)[..., :3].copy() for top in range(0, height, 512)]
         self.pixels: Pixels = np.concatenate(bands)
         self.structure = Structure(_um(scene.epithelium), _um(scene.lumen))
@@ -70,4 +70,3 @@ def picture() -> Callable[..., Picture]:
         return made[key]
 
     return make
-

@@ -3,7 +3,7 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo.plan import ARTEFACTS, REGIONS_PER_SLIDE, SlidePlan, plan_demo
@@ -26,6 +26,7 @@ def met(regions: list[dict[str, str]], first: str, second: str) -> Counter[tuple
     return Counter((region[first], region[second]) for region in regions)
 
 
+@settings(max_examples=20)
 @given(SEEDS)
 def test_grade_follows_the_majority_of_the_cytology(seed: int) -> None:
     for region in tumour(plan_demo(4, 2, seed)):
@@ -33,6 +34,7 @@ def test_grade_follows_the_majority_of_the_cytology(seed: int) -> None:
         assert high >= 3 if region["grade"] == "high" else high <= 1
 
 
+@settings(max_examples=20)
 @given(SEEDS)
 def test_within_a_patient_any_two_cytology_attributes_meet_evenly(seed: int) -> None:
     for regions in by_patient(plan_demo(4, 2, seed)):
@@ -41,6 +43,7 @@ def test_within_a_patient_any_two_cytology_attributes_meet_evenly(seed: int) -> 
             assert len(met(regions, first, second)) == 4
 
 
+@settings(max_examples=20)
 @given(SEEDS)
 def test_within_a_patient_every_contrast_of_compartment_and_grade_has_its_corners(seed: int) -> None:
     values = vocabulary().values
@@ -72,6 +75,7 @@ def test_the_default_demo_has_the_slides_patients_and_artefacts_it_promises() ->
     assert len({plan.name for plan in plans}) == 24
 
 
+@settings(max_examples=20)
 @given(SEEDS, st.integers(1, 5), st.integers(0, 7))
 def test_any_number_of_slides_is_planned_with_values_of_the_vocabulary(seed: int, patients: int, more: int) -> None:
     plans = plan_demo(patients + more, patients, seed)
