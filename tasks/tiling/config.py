@@ -107,7 +107,7 @@ class TilingConfig(StageConfig):
     """Stain normalisation, fitted once per slide."""
     measure_focus: bool = True
     """Off: tiles are not looked at, their focus is NaN, and `focus_min` and `blank_std_min` must be 0."""
-    cache_mib: Annotated[int, Field(ge=16, le=4096)] = 320
+    cache_mib: Annotated[int, Field(ge=16, le=4096)] = 256
     """Most memory for decoded pixels of one slide; narrow slides take less."""
     max_failed_share: Share = 0.5
     """Share of slides that may be rejected before the run stops."""

@@ -25,11 +25,15 @@ class PlannedTile:
     plan: ScalePlan
     origin: tuple[int, int]
     """First pixel (x, y) in the scale's plane."""
-    box_px0: Box
     inside: float
     tissue: float
     pen: float
     folds: float
+
+    @property
+    def box_px0(self) -> Box:
+        """Box (x, y, width, height) in level-0 pixels; derived, since a large slide has a hundred thousand of them."""
+        return self.plan.box_px0(self.origin)
 
     @property
     def scale(self) -> Scale:
@@ -107,7 +111,7 @@ class FieldPlanner:
         folds = self.overview.folds.share(box)
         if folds > limits.fold_fraction_max:
             return "fold", f"{folds:.0%} of the {plan.scale} tile is folded tissue"
-        return PlannedTile(plan, origin, box, inside, tissue, pen, folds)
+        return PlannedTile(plan, origin, inside, tissue, pen, folds)
 
 
 def inside_fraction(box: Box, bounds: Box) -> float:

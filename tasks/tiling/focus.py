@@ -28,6 +28,7 @@ def focus_and_contrast(pixels: Pixels) -> tuple[float, float]:
 
 
 def _variance(values: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:
-    flat = values.astype(np.float32).ravel()
-    mean = float(np.add.reduce(flat, dtype=np.float64)) / flat.size
+    # Sums of integers below 2**53 are exact in double precision, so their order and the machine do not matter.
+    flat = values.astype(np.float64).ravel()
+    mean = float(flat.sum()) / flat.size
     return max(0.0, float(np.dot(flat, flat)) / flat.size - mean * mean)

@@ -333,3 +333,37 @@ def test_a_slide_that_changed_since_it_was_listed_is_refused(
     with path.open("ab") as stream:
         stream.write(b"more")
     assert refusal(tile(source, **small))[0] == "changed_while_read"
+
+
+# Slides of unusual geometry
+
+
+def test_a_slide_with_oblong_pixels_gives_square_tissue(
+    tmp_path: Path, tile: Tiler, paint: Any, write: Any, small: Any
+) -> None:
+    path = write(tmp_path / "oblong.tif", paint(2400, 1200), mpp=(0.25, 0.5), vendor="generic")
+    shard = tile(path, **(small | {"scales_mpp": {"mid": 2.0, "high": 0.5}}))
+    assert shard.info.items_out > 50
+    assert {(row.scale, row.box_width_px0, row.box_height_px0) for row in shard.records("tiles", Tile)} == {
+        ("mid", 512, 256),
+        ("high", 128, 64),
+    }
+    assert {row.mpp for row in shard.records("tiles", Tile)} == {0.5, 2.0}
+
+
+def test_a_scale_that_no_level_divides_is_averaged_in_fractions(
+    tmp_path: Path, tile: Tiler, paint: Any, write: Any, small: Any
+) -> None:
+    path = write(tmp_path / "odd.svs", paint(1600, 1200), mpp=0.37, levels=(1, 3))
+    shard = tile(path, **(small | {"scales_mpp": {"low": 3.1, "high": 0.5}}))
+    plans = shard.info.facts["scales"]
+    assert plans["high"]["level"] == 0
+    assert plans["high"]["mpp"] == pytest.approx(0.5)
+    assert not float(plans["high"]["ratio"][0]).is_integer()
+    rows = shard.records("tiles", Tile)
+    assert len(rows) == 2 * shard.info.items_out > 100
+    with openslide.OpenSlide(path) as slide:
+        row = next(row for row in rows if row.scale == "high" and row.tissue_fraction == 1.0)
+        region = slide.read_region((row.x_px0, row.y_px0), 0, (row.box_width_px0, row.box_height_px0)).convert("RGB")
+    expected = np.asarray(region.resize((64, 64), Image.Resampling.BILINEAR), dtype=np.int16)
+    assert np.abs(decoded(row.image) - expected).mean() < 8
