@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.releases.expectations import breaches_query
 from tasks.releases.relations import KEYS, REFERENCES, Reference
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def check_queries(*, screening: bool) -> Iterator[tuple[str, str]]:
     """Yield name and query of every check; those of text-only screening only where it is asked for."""
     yield "keys_are_unique", _keys_query()
     yield "references_resolve", _references_query()
+    yield "columns_hold_what_they_may", breaches_query()
     for path in sorted(SQL.glob("*.sql")):
         if screening or path.stem not in SCREENING_CHECKS:
             yield path.stem, path.read_text()

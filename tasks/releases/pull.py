@@ -41,7 +41,7 @@ def pull(release: Release, to: Path) -> Release:
             f"{to.name} holds {foreign[0]}, which is not of {release.name}", remedy="pull into a new folder"
         )
     for entry in release.entries():
-        _fetch(release, entry, to / entry["path"])
+        fetch(release, entry, to / entry["path"])
     to.mkdir(parents=True, exist_ok=True)
     part = there.with_name(MANIFEST + PART)
     part.write_bytes(manifest)
@@ -49,7 +49,12 @@ def pull(release: Release, to: Path) -> Release:
     return open_release(to)
 
 
-def _fetch(release: Release, entry: dict[str, Any], place: Path) -> None:
+def fetch(release: Release, entry: dict[str, Any], place: Path) -> None:
+    """Copy one file of a release to a place, going on where an interrupted copy ended.
+
+    Raises:
+        StoreError: the file is missing or altered in its store.
+    """
     if place.exists() and place.stat().st_size == entry["bytes"] and file_sha256(place) == entry["sha256"]:
         return
     place.parent.mkdir(parents=True, exist_ok=True)

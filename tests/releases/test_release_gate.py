@@ -245,6 +245,19 @@ def test_a_perturbation_that_changes_nothing_is_refused(rows: Rows, build: Build
     assert found == {"perturbations_differ": f"{perturbation.perturbation_id} is the same text as {caption.caption_id}"}
 
 
+def test_a_share_above_one_is_refused(rows: Rows, build: Build) -> None:
+    rows["tiles"][3] = replace(rows["tiles"][3], tissue_fraction=1.2)
+    rows["verdicts"][0] = replace(rows["verdicts"][0], p_key=1.0 + 1e-12)  # a rounding is not a breach
+    found = failures(run_gate(build(rows)))
+    assert found == {"columns_hold_what_they_may": f"{rows['tiles'][3].tile_id} (tiles) has tissue_fraction 1.2"}
+
+
+def test_a_value_outside_its_closed_list_is_refused(rows: Rows, build: Build) -> None:
+    rows["captions"][0] = replace(rows["captions"][0], level="poem")
+    found = failures(run_gate(build(rows)))
+    assert found == {"columns_hold_what_they_may": f"{rows['captions'][0].caption_id} (captions) has level poem"}
+
+
 def test_a_refused_candidate_stays_in_quarantine_and_nothing_is_published(
     rows: Rows, build: Build, config: ReleaseConfig, tmp_path: Path
 ) -> None:
