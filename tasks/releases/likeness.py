@@ -99,13 +99,20 @@ class _Spectra:
 
 
 def _spectra(pixels: np.ndarray) -> _Spectra:
-    from scipy.ndimage import uniform_filter
-
     samples = pixels.reshape(SIDE, 2, SIDE, 2).mean(axis=(1, 3))
     tissue = (samples < WHITE * np.percentile(samples, 99)).astype(np.float32)
-    mean = uniform_filter(samples * tissue, WINDOW) / np.maximum(uniform_filter(tissue, WINDOW), 1e-6)
+    mean = _window_sums(samples * tissue) / np.maximum(_window_sums(tissue), 1e-6)
     detail = (samples - mean) * tissue
     return _Spectra(np.fft.rfft2(detail), np.fft.rfft2(detail * detail), np.fft.rfft2(tissue))
+
+
+def _window_sums(values: np.ndarray) -> np.ndarray:
+    """Return the sum over the window around every sample; nothing lies beyond the edge."""
+    before, after = WINDOW // 2 + 1, WINDOW // 2
+    for axis in (0, 1):
+        sums = np.cumsum(np.pad(values, [(before, after) if axis == at else (0, 0) for at in (0, 1)]), axis, np.float64)
+        values = np.take(sums, range(WINDOW, SIDE + WINDOW), axis) - np.take(sums, range(SIDE), axis)
+    return values
 
 
 def _correlation(first: _Spectra, second: _Spectra) -> float:
