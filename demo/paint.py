@@ -133,17 +133,19 @@ class Painter:
         if self.is_glass(*box):
             canvas[:] = _word(glass)
             return
-        out = glass.copy()
-        numbers = [number for number, share in self._shares.items() if share[_coarse(*box)].any()]
-        for place, number in enumerate(numbers):
+        out: Dyes | None = None
+        for number, share in self._shares.items():
+            if not share[_coarse(*box)].any():
+                continue
             fill = self._scene.fills[number]
-            layer = _texture(fill.base, fill.offset, *box)
-            layer = layer.copy()
+            layer = _texture(fill.base, fill.offset, *box).copy()
             _lay(layer, _texture(fill.overlay, fill.overlay_offset, *box), self._epithelium, box)
-            if place == 0:
-                out[:] = layer
+            if out is None:
+                out = layer
             else:
-                _mix(out, layer, _enlarge(self._shares[number], *box) >> 5)
+                _mix(out, layer, _enlarge(share, *box) >> 5)
+        if out is None:
+            out = glass.copy()
         _lay(out, glass, self._lumen, box)
         _lay(out, glass, self._outside, box)
         canvas[:] = _word(out)
@@ -161,10 +163,15 @@ class Painter:
 
 def _shares(scene: Scene) -> dict[int, Plane]:
     """Return, for every region, how much of each coarse cell it takes: 255 inside, fading over a few cells."""
-    return {
-        number: uniform_filter(np.where(scene.layout.territory == number, np.uint8(255), np.uint8(0)), SEAM_CELLS)
-        for number in scene.fills
-    }
+    shares = {}
+    for number in scene.fills:
+        own = scene.layout.territory == number
+        rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
+        box = tuple(slice(max(0, line[0] - SEAM_CELLS), line[-1] + SEAM_CELLS + 1) for line in (rows, columns))
+        share = np.zeros(own.shape, np.uint8)
+        share[box] = uniform_filter(np.where(own[box], np.uint8(255), np.uint8(0)), SEAM_CELLS)
+        shares[number] = share
+    return shares
 
 
 def _padded(plane: Plane) -> Plane:

@@ -24,6 +24,7 @@ CODE_PER_UM = 10.0  # a level set is kept as 128 + 10 per um in a byte: 12 um to
 # Plain regions are laid with one texture in two positions, which takes turns in soft patches, so that no repeat shows.
 PATCHINESS_UM = np.float32(2.0)
 PATCH_CELLS = 90.0
+GERMINAL_MARGIN_CELLS = 30.0
 
 Plane = NDArray[np.uint8]
 
@@ -145,9 +146,14 @@ def _border_um(window: Window) -> Field:
 def _germinal_centres(window: Window, rng: np.random.Generator) -> Field:
     """Return the level set of a few pale follicle centres of 200 to 360 um."""
     height, width = window.mask.shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) * np.float32(CELL_UM)
     level = np.full((height, width), NOWHERE, np.float32)
     for _ in range(9):
-        centre_x, centre_y = rng.uniform(0.1, 0.9, 2) * (width * CELL_UM, height * CELL_UM)
-        np.maximum(level, rng.uniform(100, 180) - np.hypot(x - centre_x, y - centre_y), out=level)
+        centre_x, centre_y = rng.uniform(0.1, 0.9, 2) * (width, height)
+        radius = rng.uniform(100, 180) / CELL_UM
+        reach = radius + GERMINAL_MARGIN_CELLS
+        rows = np.arange(max(0, int(centre_y - reach)), min(height, int(centre_y + reach)), dtype=np.float32)
+        columns = np.arange(max(0, int(centre_x - reach)), min(width, int(centre_x + reach)), dtype=np.float32)
+        depth = (radius - np.hypot(columns[None] - centre_x, rows[:, None] - centre_y)) * CELL_UM
+        part = level[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+        np.maximum(part, depth.astype(np.float32), out=part)
     return level + 10 * smooth_noise((height, width), 14, rng)
