@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from tasks.tiling.config import AnnotatedCentres
@@ -105,8 +104,3 @@ def _grid_inside(geometry: Any, pitch: Point) -> list[Point]:
     rows = range(math.floor(top / pitch[1]), math.ceil(bottom / pitch[1]))
     points = [((column + 0.5) * pitch[0], (row + 0.5) * pitch[1]) for row in rows for column in columns]
     return [point for point in points if shapely.contains_xy(geometry, *point)]
-
-
-def annotation_file(source: SlideSource) -> Path | None:
-    """Return the slide's annotation file where there is one."""
-    return source.root / source.annotations if source.annotations else None

@@ -48,8 +48,10 @@ def test_shards_are_equal_over_one_two_and_four_workers(folder: Path, tmp_path: 
     sources, config = read_sources(folder)[0], TilingConfig(**small)
     expected = digests([ensure(tmp_path / "1", source, config)[0] for source in sources])
     assert all("tiles.parquet" in shard for shard in expected)
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tasks.tiling.shard", "skimage.morphology", "skimage.filters"])
     for workers in (2, 4):
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
             futures = [pool.submit(ensure, tmp_path / str(workers), source, config) for source in sources]
             assert digests([future.result()[0] for future in futures]) == expected
 
