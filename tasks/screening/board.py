@@ -22,9 +22,17 @@ _SINGLE_CUE = {"prior": "prior", "tfidf": "wording"}
 class TextReader(Protocol):
     """A reader from outside, e.g. a language model: scores every option without seeing an image."""
 
-    name: str
-    family: str
-    cue: str
+    @property
+    def name(self) -> str:
+        """Name of the reader in tables."""
+
+    @property
+    def family(self) -> str:
+        """`language_model` or `endpoint`."""
+
+    @property
+    def cue(self) -> str:
+        """The one cue that it looks at, or empty."""
 
     def read(self, panel: Panel) -> Floats:
         """Return scores (m,), higher is likelier to be the key."""

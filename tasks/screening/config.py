@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +10,22 @@ from pydantic import Field, model_validator
 from tasks.settings import StageConfig
 
 Family = Literal["prior", "logistic", "boosting", "tfidf", "forest"]
+
+
+Mode = Literal["letters", "options", "cloze"]
+
+
+class LanguageModelConfig(StageConfig):
+    """A local causal language model as a reader; nothing is downloaded."""
+
+    model: Path = Field(description="folder of the model, as `save_pretrained` writes it")
+    modes: tuple[Mode, ...] = Field(
+        default=("letters", "options", "cloze"), description="ways of asking, each a reader"
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:1")
+    dtype: Literal["bfloat16", "float32"] = Field(default="bfloat16", description="type of the weights on a GPU")
+    batch_tokens: int = Field(default=8192, ge=64, description="tokens of a batch; halved where memory is short")
+    scores: Path | None = Field(default=None, description="file of scores already asked for, so that a rerun resumes")
 
 
 class ScreeningConfig(StageConfig):
@@ -31,6 +48,9 @@ class ScreeningConfig(StageConfig):
     confidence: float = Field(default=0.90, ge=0.5, lt=1, description="level of the intervals")
     permutations: int = Field(default=999, ge=199, le=99_999, description="sign flips of the max-T null")
     null_draws: int = Field(default=48, ge=8, le=1024, description="pseudo-key draws that set the item gate")
+    language_model: LanguageModelConfig | None = Field(
+        default=None, description="a local language model that reads along"
+    )
     min_items: int = Field(default=50, ge=2, description="a cell with fewer items is too small to decide")
     min_groups: int = Field(default=5, ge=3, description="a cell with fewer patients is too small to decide")
     trees: int = Field(default=60, ge=1, le=2000, description="boosting rounds")

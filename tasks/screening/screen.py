@@ -201,6 +201,10 @@ def screen(items: Sequence[Item], config: ScreeningConfig, readers: Sequence[Tex
     panel = panel_of(items)
     features = Features(panel, config.vocabulary)
     fold = assign_folds(panel, features.numbers, folds=config.folds, seed=config.seed)
+    if config.language_model is not None:
+        from tasks.screening.language_model import language_model_readers
+
+        readers = [*readers, *language_model_readers(config.language_model)]
     board = make_board(features, fold, config, readers)
     gate = item_gate(board.values, np.array(board.tiers), panel, config)
     credit = panel.credit(board.values)

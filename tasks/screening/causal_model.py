@@ -1,0 +1,83 @@
+"""A causal language model from a local folder, with its tokenizer and a digest of its content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import InputError, MissingExtraError
+from schemas.ids import digest
+from tasks.screening.config import LanguageModelConfig
+from tasks.screening.items import LETTERS
+
+_SAMPLE = 1 << 20
+
+
+@dataclass(frozen=True)
+class CausalModel:
+    """A loaded model with its tokenizer and the digest that stored scores are kept under."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+    fingerprint: str
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Return the tokens of a text, without special ones."""
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def start(self, text: str) -> tuple[int, ...]:
+        """Return the tokens of a text that opens a prompt."""
+        first = self.tokenizer.bos_token_id
+        return (() if first is None else (int(first),)) + self.encode(text)
+
+    def letter_tokens(self, count: int) -> list[int]:
+        """Return the token of each letter as it follows `Answer:`.
+
+        Raises:
+            InputError: the tokenizer has no single token for a letter.
+        """
+        for form in (" {}", "{}"):
+            tokens = [self.encode(form.format(letter)) for letter in LETTERS[:count]]
+            if all(len(found) == 1 for found in tokens) and len(set(tokens)) == count:
+                return [found[0] for found in tokens]
+        raise InputError(f"{self.name} has no single tokens for letters", remedy="use another model")
+
+
+def _fingerprint(folder: Path) -> str:
+    """Return a digest of names, sizes and samples of a model's files: whole weights would take minutes to read."""
+    parts: list[Any] = []
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            with path.open("rb") as stream:
+                head = stream.read(_SAMPLE)
+                stream.seek(max(0, path.stat().st_size - _SAMPLE))
+                parts.append((path.name, path.stat().st_size, digest(head.hex()), digest(stream.read().hex())))
+    return digest(parts)
+
+
+def load_model(config: LanguageModelConfig) -> CausalModel:
+    """Load a model from its folder; nothing is ever downloaded.
+
+    Raises:
+        MissingExtraError: torch or transformers is not installed.
+        InputError: the folder holds no model.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError("language-model readers need torch", remedy="pip install -e '.[llm]'") from error
+    folder = config.model
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder.name} holds no model", remedy="name a folder written by save_pretrained")
+    device = config.device if config.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.float32 if device == "cpu" or config.dtype == "float32" else torch.bfloat16
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0][:120].replace(str(folder), folder.name)
+        raise InputError(f"{folder.name} cannot be loaded: {reason}", remedy="give a causal language model") from error
+    return CausalModel(model.to(device).eval(), tokenizer, folder.name, f"{_fingerprint(folder)}/{dtype}")

@@ -1,0 +1,159 @@
+"""Run a causal language model over prompts that share a prefix: the prefix once, its keys and values forked.
+
+Memory does not grow with vocabulary x length: the output layer is applied to the few positions that are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from schemas.errors import StageFailedError
+
+if TYPE_CHECKING:
+    import torch
+
+Result = TypeVar("Result")
+ROWS_AT_ONCE = 64  # positions per product with the output layer: 64 x 150,000 words are 38 MB in float32
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """One prefix (at least one token) and the suffixes that follow it, each with at least one token."""
+
+    prefix: tuple[int, ...]
+    suffixes: tuple[tuple[int, ...], ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are run, before padding."""
+        return len(self.prefix) + sum(map(len, self.suffixes))
+
+    @property
+    def padded(self) -> int:
+        """Tokens held in memory when run alone."""
+        return len(self.suffixes) * (len(self.prefix) + max(map(len, self.suffixes)))
+
+
+def batches(forks: Sequence[Fork], budget: int) -> Iterator[list[int]]:
+    """Yield indices of forks with equally many suffixes, by falling length, of at most `budget` padded tokens."""
+    order = sorted(range(len(forks)), key=lambda i: (len(forks[i].suffixes), -forks[i].padded, i))
+    batch: list[int] = []
+    for i in order:
+        fits = not batch or (
+            len(forks[i].suffixes) == len(forks[batch[0]].suffixes)
+            and forks[batch[0]].padded * (len(batch) + 1) <= budget
+        )
+        if not fits:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def with_back_off(
+    forks: Sequence[Fork], budget: int, run: Callable[[list[int]], Result]
+) -> Iterator[tuple[list[int], Result]]:
+    """Yield (indices, result) of every batch; a batch that does not fit into memory is halved until it does.
+
+    Raises:
+        StageFailedError: a single question does not fit.
+    """
+    import torch
+
+    waiting = list(batches(forks, budget))[::-1]
+    while waiting:
+        batch = waiting.pop()
+        try:
+            yield batch, run(batch)
+        except torch.OutOfMemoryError as error:
+            if len(batch) == 1:
+                raise StageFailedError(
+                    f"a question of {forks[batch[0]].tokens} tokens does not fit into the accelerator's memory",
+                    remedy="use a smaller model or leave such questions out",
+                ) from error
+            torch.cuda.empty_cache()
+            middle = len(batch) // 2
+            waiting += [batch[middle:], batch[:middle]]
+
+
+def _padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+
+    width = max(map(len, rows))
+    tokens = torch.full((len(rows), width), fill, dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for place, row in enumerate(rows):
+        span = slice(width - len(row), width) if left else slice(0, len(row))
+        tokens[place, span] = torch.tensor(row, dtype=torch.long)
+        mask[place, span] = 1
+    return tokens.to(device), mask.to(device)
+
+
+def hidden_states(model: Any, forks: Sequence[Fork], fill: int) -> torch.Tensor:
+    """Return the last layer's states of every suffix (forks x suffixes, longest suffix, width).
+
+    Args:
+        model: a causal language model of transformers.
+        forks: prompts with equally many suffixes.
+        fill: token to fill up with; masked, so any will do.
+    """
+    import torch
+    from transformers import DynamicCache
+
+    body, device, k = model.base_model, model.device, len(forks[0].suffixes)
+    tokens, mask = _padded([fork.prefix for fork in forks], fill, left=True, device=device)
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    with torch.inference_mode():
+        body(input_ids=tokens, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(k)
+        tokens, more = _padded([s for fork in forks for s in fork.suffixes], fill, left=False, device=device)
+        mask = mask.repeat_interleave(k, dim=0)
+        places = mask.sum(1, keepdim=True) + torch.arange(tokens.shape[1], device=device)[None]
+        out = body(
+            input_ids=tokens,
+            attention_mask=torch.cat([mask, more], dim=1),
+            position_ids=places,
+            past_key_values=cache,
+            use_cache=True,
+        )
+    state: torch.Tensor = out.last_hidden_state
+    return state
+
+
+def _adjusted(logits: torch.Tensor, config: Any) -> torch.Tensor:
+    """Apply what some families do to logits after the output layer (Cohere, Granite, Gemma)."""
+    import torch
+
+    logits = logits * getattr(config, "logit_scale", 1.0) / getattr(config, "logits_scaling", 1.0)
+    cap = getattr(config, "final_logit_softcapping", None)
+    return cap * torch.tanh(logits / cap) if cap else logits
+
+
+def row_logits(model: Any, states: torch.Tensor, words: torch.Tensor | None = None) -> torch.Tensor:
+    """Return float32 logits of states (r, width) for all words, or for the given ones only (r, words)."""
+    import torch
+
+    head = model.get_output_embeddings()
+    with torch.inference_mode():
+        weight = head.weight if words is None else head.weight[words]
+        logits = states.to(weight.dtype) @ weight.T
+        bias = getattr(head, "bias", None)
+        if bias is not None:
+            logits = logits + (bias if words is None else bias[words])
+        return _adjusted(logits.float(), model.config)
+
+
+def token_log_p(model: Any, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return float32 log p (r,) of each state's next token; the vocabulary is seen by a few rows at a time."""
+    import torch
+
+    parts = []
+    for first in range(0, len(targets), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        logits = row_logits(model, states[rows])
+        parts.append(logits.gather(1, targets[rows, None])[:, 0] - torch.logsumexp(logits, dim=1))
+    return torch.cat(parts)
