@@ -16,6 +16,7 @@ from kg.inherit import inherited_edges
 from kg.lexical import equal_labels
 from kg.merge import Merging, Refusal, merge
 from kg.parsers import reader
+from kg.parsers.opening import line_of
 from kg.parsers.parsed import Parsed, SourceSpec
 from kg.predicates import SUBCLASS_OF
 from kg.records import Edge, Node, Synonym
@@ -143,7 +144,7 @@ def _check_whole(item: Parsed) -> None:
     cycle = find_cycle(edge for edge in item.edges if edge.predicate == SUBCLASS_OF)
     if cycle:
         ring = " -> ".join([cycle[0].subject, *(edge.object for edge in cycle)])
-        raise item.spec.fault(item.lines.get(cycle[0].edge_id), f"subclass_of runs in a circle: {ring}")
+        raise item.spec.fault(_line(item, cycle[0]), f"subclass_of runs in a circle: {ring}")
     if not item.spec.complete:
         return
     defined = {node.curie for node in item.nodes}
@@ -152,7 +153,11 @@ def _check_whole(item: Parsed) -> None:
         for end in (edge.subject, edge.object):
             if end not in defined and prefix(end) in own:
                 problem = f"{edge.subject} {edge.predicate} {edge.object}: {end} is not defined"
-                raise item.spec.fault(item.lines.get(edge.edge_id), problem)
+                raise item.spec.fault(_line(item, edge), problem)
+
+
+def _line(item: Parsed, edge: Edge) -> int | None:
+    return item.lines.get(edge.edge_id) or line_of(item.spec, edge.subject, edge.object)
 
 
 def _collect(nodes: Iterable[Node]) -> dict[str, Node]:

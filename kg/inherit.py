@@ -82,7 +82,7 @@ def _inherit(
         ]
         disputed = _disputed(edge for edge, _ in offered)
         yield from (edge.between(heir, edge.object, holder) for edge, holder in offered if edge.object not in disputed)
-        taken |= {(edge.predicate, edge.modality) for edge, _ in offered}
+        taken.update(kind for holder in level if holder in givers for kind in held[holder])
         settled |= {edge.object for edge, _ in offered}
         seen.update(level)
         level = sorted({up for holder in level for up in parents.get(holder, ())} - seen)

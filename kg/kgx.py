@@ -117,17 +117,17 @@ def read_tables(spec: SourceSpec) -> tuple[list[Node], list[Edge], dict[str, int
     Raises:
         GraphError: a table is missing or lacks a column, a row is malformed, or a CURIE or category is none of ours.
     """
-    nodes = [_node(spec, line, row) for line, row in _table(spec, NODES_FILE, ("id", "category", "name"))]
+    nodes = [_node(table, line, row) for table, line, row in _table(spec, NODES_FILE, ("id", "category", "name"))]
     edges: list[Edge] = []
     lines: dict[str, int] = {}
-    for line, row in _table(spec, EDGES_FILE, ("subject", "predicate", "object")):
-        edge = _edge(spec, line, row)
+    for table, line, row in _table(spec, EDGES_FILE, ("subject", "predicate", "object")):
+        edge = _edge(table, line, row)
         edges.append(edge)
         lines[edge.edge_id] = line
     return nodes, edges, lines
 
 
-def _table(spec: SourceSpec, name: str, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def _table(spec: SourceSpec, name: str, needed: tuple[str, ...]) -> Iterator[tuple[SourceSpec, int, dict[str, str]]]:
     found = sorted(spec.path.glob(f"*{name}"))
     if len(found) != 1:
         raise spec.fault(None, f"{len(found)} files *{name} where one is needed", "give a folder with one of each")
@@ -136,7 +136,7 @@ def _table(spec: SourceSpec, name: str, needed: tuple[str, ...]) -> Iterator[tup
         missing = [column for column in needed if column not in row]
         if missing:
             raise table.fault(1, f"no KGX: the column {missing[0]} is missing")
-        yield line, row
+        yield table, line, row
 
 
 def _curie(spec: SourceSpec, line: int, text: str) -> str:

@@ -26,6 +26,7 @@ _SECTION_PRIOR: Mapping[str, tuple[str, ...]] = {
 }
 # Whose names share a head in coordination, and what stands before the shared head: a word, then "and", "or" or a comma.
 _HEADED = frozenset({"MorphologicFinding", "Neoplasm", "Disease"})
+_JOINTS = (" and ", " or ", ", ")
 _HALF = re.compile(r"(?<!\w)([a-z]+)\s*(?:,|,?\s+(?:and|or|and or))\s+$")
 _MARKS = re.compile(r"[;:?!\n,]|\.(?=\s|$)")
 _WITH = re.compile(r",\s+with\b")
@@ -76,7 +77,8 @@ class Linker:
 
     def __init__(self, lexicon: Lexicon) -> None:
         entries = _grouped(lexicon)
-        self._automaton = _automaton(entries)
+        self._forms = _form_automaton(entries)
+        self._triggers = _trigger_automaton()
         self._shared_head = {
             form: _Meaning.of(best)
             for form, every in entries.items()
@@ -92,10 +94,11 @@ class Linker:
                 of the patient, so that every mention is uncertain.
         """
         folded = fold(text)
-        spans, hits = self._scan(text, folded)
+        words = f" {words_only(folded)} "
+        spans = self._scan(text, folded, words)
         if not spans:
             return []
-        scopes = Scopes(folded, _outside(_with_punctuation(folded, hits), spans)) if hits else None
+        scopes = Scopes(folded, _outside(self._cues(folded, words), spans))
         prior = _prior(section)
         family = section is not None and "family" in section.lower()
         links = []
@@ -103,7 +106,7 @@ class Linker:
             meaning = _Meaning.of(sorted(found.entries, key=prior)) if prior and len(found.entries) > 1 else found
             best = meaning.entries[0]
             status: Status = "uncertain" if family else "present"
-            if scopes and not family:
+            if not family:
                 status = scopes.status(start, end, best.category)
             surface = text[start:end]
             links.append(
@@ -113,30 +116,53 @@ class Linker:
 
     def spans(self, text: str) -> list[tuple[int, int, tuple[str, ...]]]:
         """Return (start, end, candidates) of what `link` would link, without status: what the matcher alone costs."""
-        return [(start, end, meaning.candidates) for start, end, meaning in self._scan(text, fold(text))[0]]
+        folded = fold(text)
+        found = self._scan(text, folded, f" {words_only(folded)} ")
+        return [(start, end, meaning.candidates) for start, end, meaning in found]
 
-    def _scan(self, text: str, folded: str) -> tuple[list[_Span], list[Hit]]:
-        spans: list[_Span] = []
-        hits: list[Hit] = []
+    def _scan(self, text: str, folded: str, words: str) -> list[_Span]:
         # Forms stand in the automaton between spaces, so that it finds whole words by itself; positions are one on.
-        for last, (length, meaning, trigger, cased) in self._automaton.iter(f" {words_only(folded)} "):
-            start = last - length
+        # Of hits with one end the longest comes first, and a hit swallows those that lie within it.
+        spans: list[_Span] = []
+        reach = -1
+        for last, (length, meaning, cased) in self._forms.iter(words):
             end = last - 1
-            if cased:
+            if end == reach:
+                continue
+            start = last - length
+            if cased is not None:
                 best = _best(cased, text[start:end])
-                if best:
-                    spans.append((start, end, _Meaning.of(best)))
-            elif meaning is not None:
-                spans.append((start, end, meaning))
-            if trigger is not None:
-                hits.append((start, end, trigger))
-        return self._with_coordinated(folded, longest(spans)), longest(hits)
+                if not best:
+                    continue
+                meaning = _Meaning.of(best)  # noqa: PLW2901
+            while spans and spans[-1][0] >= start:
+                spans.pop()
+            spans.append((start, end, meaning))
+            reach = end
+        return self._with_coordinated(folded, disjoint(spans))
+
+    def _cues(self, folded: str, words: str) -> list[Hit]:
+        hits: list[Hit] = []
+        reach = -1
+        for last, (length, kind) in self._triggers.iter(words):
+            end = last - 1
+            if end == reach:
+                continue
+            start = last - length
+            while hits and hits[-1][0] >= start:
+                hits.pop()
+            hits.append((start, end, kind))
+            reach = end
+        return _with_punctuation(folded, disjoint(hits))
 
     def _with_coordinated(self, folded: str, spans: list[_Span]) -> list[_Span]:
         """Add the halves of shared heads: "vascular" in "vascular and perineural invasion" is vascular invasion."""
         found: list[_Span] = []
         for span in spans:
             start, end, _ = span
+            if not folded.endswith(_JOINTS, 0, start):
+                found.append(span)
+                continue
             head = folded[folded.rfind(" ", start, end) + 1 : end]
             added: list[_Span] = []
             edge = found[-1][1] if found else 0
@@ -150,23 +176,20 @@ class Linker:
         return found
 
 
-def longest(spans: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
-    """Return spans of which none overlaps another, preferring longer ones, then earlier ones; in the order of the text.
+def disjoint(spans: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
+    """Return spans of which none overlaps another, preferring longer ones, then earlier ones.
 
     Args:
-        spans: (start, end, payload).
+        spans: (start, end, payload) with both starts and ends growing.
     """
     kept: list[tuple[int, int, Any]] = []
     group: list[tuple[int, int, Any]] = []
-    reach = -1
-    for span in sorted(spans, key=_BY_START):
-        if span[0] >= reach:
-            kept += group if len(group) < 2 else _resolve(group)
+    for span in spans:
+        if group and span[0] >= group[-1][1]:
+            kept += group if len(group) == 1 else _resolve(group)
             group = [span]
-            reach = span[1]
         else:
             group.append(span)
-            reach = max(reach, span[1])
     return kept + (group if len(group) < 2 else _resolve(group))
 
 
@@ -219,17 +242,24 @@ def _best(entries: tuple[Entry, ...], surface: str) -> tuple[Entry, ...]:
     return tuple([entry for entry in fitting if entry.kind // 2 == tier])
 
 
-def _automaton(grouped: Mapping[str, tuple[Entry, ...]]) -> Any:
+def _form_automaton(grouped: Mapping[str, tuple[Entry, ...]]) -> Any:
     import ahocorasick
 
-    triggers = {form: kind for form, kind in phrases().items() if form[0].isalnum()}
     automaton = ahocorasick.Automaton()
-    for form in {**grouped, **triggers}:
-        entries = grouped.get(form, ())
+    for form, entries in grouped.items():
         cased = entries if any(entry.cased for entry in entries) else None
-        best = () if cased else _best(entries, "")
-        meaning = _Meaning.of(best) if best else None
-        automaton.add_word(f" {form} ", (len(form) + 1, meaning, triggers.get(form), cased))
+        meaning = _Meaning.of(_best(entries, "")) if cased is None else None
+        automaton.add_word(f" {form} ", (len(form) + 1, meaning, cased))
+    automaton.make_automaton()
+    return automaton
+
+
+def _trigger_automaton() -> Any:
+    import ahocorasick
+
+    automaton = ahocorasick.Automaton()
+    for form, kind in phrases().items():
+        automaton.add_word(f" {form} ", (len(form) + 1, kind))
     automaton.make_automaton()
     return automaton
 

@@ -22,6 +22,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(.*)')
 _SCOPES: dict[str, Scope] = {"EXACT": "exact", "NARROW": "narrow", "BROAD": "broad", "RELATED": "related"}
 _RELATIONS = {"part_of": PART_OF, "BFO:0000050": PART_OF}
 _TAG = re.compile(r"[\w-]+")
+_ESCAPED = {"n": "\n", "t": "\t", "W": " "}
 _ESCAPE = re.compile(r"\\(.)")
 _Clause = tuple[int, str, str]
 
@@ -83,7 +84,7 @@ def _curie(spec: SourceSpec, line: int, value: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _ESCAPE.sub(r"\1", text)
+    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), text)
 
 
 def _value(value: str) -> str:

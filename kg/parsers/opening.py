@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO, Any, cast
 from kg.parsers.parsed import SourceSpec
 
 _BLOCK_BYTES = 1 << 20
+_CLOSE = 4  # lines over which pretty-printed JSON spreads one statement
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -126,17 +128,19 @@ def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         yield skip + reader.line_num, cells
 
 
-def line_of(spec: SourceSpec, *needles: str) -> int | None:
-    """Return the first line that holds the last needle after lines that hold the others in turn, None where none does.
+def line_of(spec: SourceSpec, *curies: str) -> int | None:
+    """Return the first line that names the first CURIE with the others on it or close below, None where none does.
 
-    Faults found after reading are located by this second look, so that good files pay nothing for it.
+    Faults found after reading are located by this second look, so that good files pay nothing for it. A CURIE may stand
+    as an IRI (`NCIT_C1`).
     """
     if not spec.path.is_file():
         return None
-    wanted = list(needles)
-    for number, line in enumerate(read_bytes(spec).decode("utf-8", "replace").split("\n"), start=1):
-        while wanted and wanted[0] in line:
-            wanted.pop(0)
-            if not wanted:
-                return number
+    names = [re.compile(re.escape(curie).replace(":", "[:_]") + r"(?!\w)") for curie in curies]
+    lines = read_bytes(spec).decode("utf-8", "replace").split("\n")
+    for number, line in enumerate(lines):
+        if names[0].search(line):
+            near = "\n".join(lines[number : number + _CLOSE])
+            if all(name.search(near) for name in names[1:]):
+                return number + 1
     return None
