@@ -15,9 +15,9 @@ from flows.commands.options import json_option, say
 
 _EXTRAS = {
     "train": ("torch", "tensorboard"),
-    "llm": ("openai", "transformers"),
-    "gate": ("great_expectations",),
-    "scale": ("prefect_dask", "prefect_ray", "s3fs"),
+    "llm": ("transformers", "trl", "peft", "datasets"),
+    "gate": ("great_expectations", "pandas", "pyiceberg"),
+    "scale": ("s3fs", "boto3"),
     "review": ("argon2", "uvicorn"),
 }
 _BASE = ("prefect", "openslide-python", "tiffslide", "simplejpeg", "pyarrow", "duckdb", "networkx", "rdflib")

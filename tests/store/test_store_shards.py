@@ -100,6 +100,14 @@ def test_a_torn_summary_is_named(tmp_path: Path) -> None:
 def test_keys_follow_inputs_configuration_and_code() -> None:
     base = shard_key("tiling", inputs=["a"], config={"x": 1}, code="c")
     assert base == shard_key("tiling", inputs=["a"], config={"x": 1}, code="c")
-    assert len({base, shard_key("tiling", inputs=["b"], config={"x": 1}, code="c"),
+    assert (
+        len(
+            {
+                base,
+                shard_key("tiling", inputs=["b"], config={"x": 1}, code="c"),
                 shard_key("tiling", inputs=["a"], config={"x": 2}, code="c"),
-                shard_key("tiling", inputs=["a"], config={"x": 1}, code="d")}) == 4
+                shard_key("tiling", inputs=["a"], config={"x": 1}, code="d"),
+            }
+        )
+        == 4
+    )
