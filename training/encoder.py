@@ -54,11 +54,13 @@ class DualEncoder(nn.Module):
 class ScaleTower(nn.Module):
     """One scale's images to one vector: a 4 x 4 patch stem, two strided 3 x 3 convolutions, mean and maximum.
 
-    The mean tells how much there is of a texture, the maximum whether a small object is there at all.
+    The mean tells how much there is of a texture, the maximum whether a small object is there at all, and the mean of
+    the middle ninth, where it is asked for, what the field itself is among its surroundings.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, middle: bool) -> None:
         super().__init__()
+        self.middle = middle
         layers: list[nn.Module] = []
         channels = [(3, width, 4, 4, 0), (width, 2 * width, 3, 2, 1), (2 * width, 4 * width, 3, 2, 1)]
         for into, out, kernel, stride, padding in channels:
@@ -66,21 +68,35 @@ class ScaleTower(nn.Module):
         self.layers = nn.Sequential(*layers)
         for filters in (parameter for parameter in self.parameters() if parameter.ndim == 4):
             filters.data = filters.data.contiguous(memory_format=torch.channels_last)
-        self.features = 8 * width
+        self.features = (12 if middle else 8) * width
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, features) of (B, 3, H, W) pixels scaled to about -1 to 1."""
         maps = self.layers(pixels)
-        return torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
+        parts = [maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))]
+        if self.middle:
+            side = maps.shape[-1]
+            kept = slice(side // 3, side - side // 3)
+            parts.append(maps[:, :, kept, kept].mean(dim=(2, 3)))
+        return torch.cat(parts, dim=1)
 
 
 class ImageEncoder(nn.Module):
-    """Three scales of a field to one vector: a tower per scale, then a linear and a gated path over all of them."""
+    """Three scales of a field to one vector: a tower per scale, then a linear and a gated path over all of them.
 
-    def __init__(self, width: int, embedding: int) -> None:
+    Args:
+        width: channels of the first layers.
+        embedding: dimensions D of the vector.
+        crop_px: side of the crops that it is trained on. Of a whole tile at the low scale only the middle of that size
+            is looked at: around it lie other tissues. At the other scales whole tiles are looked at.
+    """
+
+    def __init__(self, width: int, embedding: int, crop_px: int | None) -> None:
         super().__init__()
-        self.towers = nn.ModuleList(ScaleTower(width) for _ in SCALES)
-        self.project = nn.ModuleList(nn.Linear(8 * width, embedding) for _ in SCALES)
+        self.crop_px = crop_px
+        towers = [ScaleTower(width, middle=scale == SCALES[0]) for scale in SCALES]
+        self.towers = nn.ModuleList(towers)
+        self.project = nn.ModuleList(nn.Linear(tower.features, embedding) for tower in towers)
         self.missing = nn.Parameter(torch.zeros(len(SCALES), embedding))
         self.fuse = nn.Sequential(
             nn.LayerNorm(len(SCALES) * embedding),
@@ -94,12 +110,19 @@ class ImageEncoder(nn.Module):
         """Return (B, D), not yet of unit length."""
         scales = []
         for place, (tower, project) in enumerate(zip(self.towers, self.project, strict=True)):
-            pixels = images.pixels[:, place].to(memory_format=torch.channels_last).float().div(127.5).sub(1)
+            pixels = self._seen(images.pixels[:, place], place)
             vectors = project(tower(pixels))
             scales.append(torch.where(images.present[:, place, None], vectors, self.missing[place]))
         joined = torch.cat(scales, dim=1)
         fused: Tensor = self.direct(joined) + self.fuse(joined)
         return fused
+
+    def _seen(self, pixels: Tensor, place: int) -> Tensor:
+        spare = 0 if self.crop_px is None or place else max(0, pixels.shape[-1] - self.crop_px)
+        if spare:
+            kept = slice(spare // 2, pixels.shape[-1] - (spare - spare // 2))
+            pixels = pixels[..., kept, kept]
+        return pixels.contiguous(memory_format=torch.channels_last).float().div(127.5).sub(1)
 
 
 class TextBlock(nn.Module):
@@ -168,11 +191,19 @@ class SmallDualEncoder(DualEncoder):
     """The embedded default: both small encoders and a learnt temperature."""
 
     def __init__(
-        self, tokenizer: Tokenizer, *, width: int, embedding: int, text_width: int, text_layers: int, temperature: float
+        self,
+        tokenizer: Tokenizer,
+        *,
+        width: int,
+        embedding: int,
+        crop_px: int | None,
+        text_width: int,
+        text_layers: int,
+        temperature: float,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.image = ImageEncoder(width, embedding)
+        self.image = ImageEncoder(width, embedding, crop_px)
         self.text = TextEncoder(tokenizer.size, text_width, text_layers, tokenizer.limit, embedding)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
 

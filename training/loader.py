@@ -24,7 +24,7 @@ from training.encoder import Images
 from training.plan import Group, Layout, Window, batches_per_shard, read_layout, windows_of_shard
 from training.release import Release, Split
 
-_PLACE = {scale: place for place, scale in enumerate(SCALES)}
+_PLACE: dict[str, int] = {scale: place for place, scale in enumerate(SCALES)}
 Tiles = tuple[str, dict[int, bytes]]
 """Field id, and JPEG bytes by place of the scale."""
 
@@ -186,32 +186,34 @@ class FieldCache:
 
     def __init__(self, release: Release, split: Split, size_px: int, threads: int = 2) -> None:
         places: dict[str, int] = {}
-        batches: list[tuple[list[tuple[int, int]], Tensor]] = []
-        with ThreadPoolExecutor(threads) as pool:
-            for file in release.files("tiles", split):
-                with release.open(file) as parquet:
-                    for rows in parquet.iter_batches(256, columns=["field_id", "scale", "image"]):
-                        ids, scales, images = (column.to_pylist() for column in rows.columns)
-                        spots = [
-                            (places.setdefault(field_id, len(places)), _PLACE[scale])
-                            for field_id, scale in zip(ids, scales, strict=True)
-                        ]
-                        tiles = list(pool.map(decode_tile, images, itertools.repeat(size_px)))
-                        batches.append((spots, torch.from_numpy(np.stack(tiles))))
+        for rows in _tile_rows(release, split, ["field_id"]):
+            for field_id in rows.column(0).to_pylist():
+                places.setdefault(field_id, len(places))
         self.field_ids = list(places)
         pixels = torch.full((len(places), len(SCALES), size_px, size_px, 3), 127, dtype=torch.uint8)
         present = torch.zeros((len(places), len(SCALES)), dtype=torch.bool)
-        while batches:
-            spots, tiles_of_batch = batches.pop()
-            rows_at, scales_at = (torch.tensor(column) for column in zip(*spots, strict=True))
-            pixels[rows_at, scales_at] = tiles_of_batch
-            present[rows_at, scales_at] = True
+        into = pixels.numpy()
+
+        def fill(field_id: str, scale: str, image: bytes) -> None:
+            into[places[field_id], _PLACE[scale]] = decode_tile(image, size_px)
+            present[places[field_id], _PLACE[scale]] = True
+
+        with ThreadPoolExecutor(threads) as pool:
+            for rows in _tile_rows(release, split, ["field_id", "scale", "image"]):
+                for _ in pool.map(fill, *(column.to_pylist() for column in rows.columns)):
+                    pass
         self.images = Images(pixels.permute(0, 1, 4, 2, 3), present)
 
     def take(self, rows: Tensor) -> FieldBatch:
         """Return some of the fields as a batch."""
         ids = [self.field_ids[row] for row in rows.tolist()]
         return FieldBatch(ids, Images(self.images.pixels[rows], self.images.present[rows]))
+
+
+def _tile_rows(release: Release, split: Split, columns: list[str]) -> Iterator[Any]:
+    for file in release.files("tiles", split):
+        with release.open(file) as parquet:
+            yield from parquet.iter_batches(256, columns=columns)
 
 
 def cache_bytes(release: Release, split: Split, size_px: int) -> int:

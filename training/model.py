@@ -33,6 +33,7 @@ def build_model(config: TrainingConfig, words: list[str]) -> DualEncoder:
         Tokenizer(tuple(words), config.text_tokens),
         width=config.width,
         embedding=config.embedding,
+        crop_px=config.crop_px,
         text_width=config.text_width,
         text_layers=config.text_layers,
         temperature=config.temperature,

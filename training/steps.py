@@ -23,6 +23,7 @@ class Losses:
     negative: Tensor
     positive: Tensor
     question: Tensor
+    finding: Tensor
 
     def values(self) -> dict[str, float]:
         """Return the terms as plain numbers."""
@@ -44,20 +45,40 @@ def one_cycle(done: float, warmup: float) -> float:
     return (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
 
 
-def turn(images: Images, generator: torch.Generator) -> Images:
-    """Return the images under flips and quarter turns, drawn per batch: tissue has no upside.
+LOW_JITTER = 0.1
+"""Largest shift of a crop at the low scale, as a share of the tile: the field is the middle of its low tile."""
 
-    The three scales of a field are turned together, so that a place in one stays the place in the others.
+
+def augment(images: Images, generator: torch.Generator, *, crop_px: int | None, turn: bool) -> Images:
+    """Return crops of the images under flips and quarter turns, drawn once per scale and batch: tissue has no upside.
+
+    At the low scale crops lie about the middle, at the others anywhere.
+
+    Shapes:
+        pixels (B, 3, 3, H, W) to (B, 3, 3, crop_px, crop_px), or the same where `crop_px` is None or not smaller.
     """
-    pixels = images.pixels
-    flip, quarter = torch.randint(0, 2, (), generator=generator), torch.randint(0, 4, (), generator=generator)
-    if flip:
-        pixels = pixels.flip(-1)
-    return Images(torch.rot90(pixels, int(quarter), dims=(-2, -1)), images.present)
+    side = images.pixels.shape[-1]
+    size = side if crop_px is None else min(crop_px, side)
+    scales = []
+    for place in range(images.pixels.shape[1]):
+        spare = side - size
+        span = spare if place else min(spare, round(2 * LOW_JITTER * side))
+        first = (spare - span) // 2
+        top, left = (first + _draw(span + 1, generator) for _ in range(2))
+        pixels = images.pixels[:, place, :, top : top + size, left : left + size]
+        if turn:
+            pixels = pixels.flip(-1) if _draw(2, generator) else pixels
+            pixels = torch.rot90(pixels, _draw(4, generator), dims=(-2, -1))
+        scales.append(pixels)
+    return Images(torch.stack(scales, dim=1), images.present)
+
+
+def _draw(below: int, generator: torch.Generator) -> int:
+    return int(torch.randint(0, below, (), generator=generator))
 
 
 def step_losses(logits: Tensor, batch: TextBatch, config: TrainingConfig) -> Losses:
-    """Return L = L_con + alpha L_neg + beta L_pos + gamma L_question of one batch.
+    """Return L = L_con + alpha L_neg + beta L_pos + gamma L_question + delta L_finding of one batch.
 
     Args:
         logits: (B, T), fields against the texts of the batch.
@@ -71,9 +92,10 @@ def step_losses(logits: Tensor, batch: TextBatch, config: TrainingConfig) -> Los
     contrastive = contrastive_loss(logits, true & drawn, known & drawn)
     positive = multi_positive_info_nce(logits, true & full, known & full)
     negative = _negative(logits, batch)
-    question = _question(logits, batch)
-    total = contrastive + config.alpha * negative + config.beta * positive + config.gamma * question
-    return Losses(total, contrastive, negative, positive, question)
+    question, finding = (_chosen(logits, asked) for asked in (batch.questions, batch.findings))
+    total = contrastive + config.alpha * negative + config.beta * positive
+    total = total + config.gamma * question + config.delta * finding
+    return Losses(total, contrastive, negative, positive, question, finding)
 
 
 def _negative(logits: Tensor, batch: TextBatch) -> Tensor:
@@ -85,12 +107,12 @@ def _negative(logits: Tensor, batch: TextBatch) -> Tensor:
     return negative_loss(logits[rows], captions, wrong, present)
 
 
-def _question(logits: Tensor, batch: TextBatch) -> Tensor:
-    if not batch.questions:
+def _chosen(logits: Tensor, asked: list[tuple[int, list[int], int]]) -> Tensor:
+    if not asked:
         return logits.new_zeros(())
-    rows = torch.tensor([row for row, _, _ in batch.questions], device=logits.device)
-    options, present = _padded([columns for _, columns, _ in batch.questions], logits.device)
-    answers = torch.tensor([answer for _, _, answer in batch.questions], device=logits.device)
+    rows = torch.tensor([row for row, _, _ in asked], device=logits.device)
+    options, present = _padded([columns for _, columns, _ in asked], logits.device)
+    answers = torch.tensor([answer for _, _, answer in asked], device=logits.device)
     return question_loss(logits[rows], options, present, answers)
 
 

@@ -10,6 +10,9 @@ import numpy as np
 
 from training.release import Release, Split
 
+MOST_VALUES = 32
+"""Values of one attribute that are set against one another in a step."""
+
 
 @dataclass(slots=True)
 class FieldTexts:
@@ -19,6 +22,7 @@ class FieldTexts:
     full: list[int] = field(default_factory=list)
     negatives: dict[int, list[int]] = field(default_factory=dict)
     questions: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
+    findings: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
     true: set[int] = field(default_factory=set)
     concepts: set[str] = field(default_factory=set)
 
@@ -63,6 +67,7 @@ class TextBook:
         captions = book._read_captions(release, split)
         book._read_perturbations(release, split, captions)
         book._read_questions(release, split)
+        book._read_findings(release, split)
         return book
 
     def _read_captions(self, release: Release, split: Split) -> dict[str, tuple[str, int]]:
@@ -98,6 +103,25 @@ class TextBook:
             options = tuple(self.add(option_text(row["question"], option)) for option in row["options"])
             self.fields[row["field_id"]].questions.append((options, row["answer_index"]))
 
+    def _read_findings(self, release: Release, split: Split) -> None:
+        values: dict[str, set[str]] = defaultdict(set)
+        shown: list[tuple[str, str, str]] = []
+        for row in _rows(release.read("fields", split, ["field_id", "features"], required=False)):
+            for feature in row["features"]:
+                if feature["polarity"] == "present":
+                    values[feature["attribute"]].add(feature["value"])
+                    shown.append((row["field_id"], feature["attribute"], feature["value"]))
+        for field_id, attribute, value in shown:
+            if field_id in self.fields and len(values[attribute]) > 1:
+                others = sorted(values[attribute])
+                options = tuple(self.add(finding_text(attribute, other)) for other in others)
+                self.fields[field_id].findings.append((options, others.index(value)))
+
+
+def finding_text(attribute: str, value: str) -> str:
+    """Return the text of one finding alone."""
+    return f"{attribute.replace('_', ' ')}: {value.replace('_', ' ')}"
+
 
 def option_text(question: str, option: str) -> str:
     """Return the text by which an option is scored against the image."""
@@ -121,6 +145,7 @@ class TextBatch:
         full: (T,) drawn as an expanded text of some field.
         pairs: per drawn caption with perturbed captions (row, caption column, perturbed columns).
         questions: per question drawn (row, option columns, answer).
+        findings: per finding (row, columns of the attribute's values, the one that is there).
     """
 
     texts: list[int]
@@ -130,6 +155,7 @@ class TextBatch:
     full: np.ndarray[Any, np.dtype[np.bool_]]
     pairs: list[tuple[int, int, list[int]]]
     questions: list[tuple[int, list[int], int]]
+    findings: list[tuple[int, list[int], int]]
 
 
 class TextSampler:
@@ -149,7 +175,7 @@ class TextSampler:
         columns: dict[int, int] = {}
         drawn: set[int] = set()
         full: set[int] = set()
-        pairs, questions = [], []
+        pairs, questions, findings = [], [], []
 
         def column(text: int) -> int:
             return columns.setdefault(text, len(columns))
@@ -163,9 +189,12 @@ class TextSampler:
                 pairs.append((row, column(caption), [column(text) for text in wrong]))
             for options, answer in _some(texts.questions, self._counts[2], draws):
                 questions.append((row, [column(text) for text in options], answer))
+            for options, answer in texts.findings:
+                kept, place = _options(options, answer, draws)
+                findings.append((row, [column(text) for text in kept], place))
         true, unknown = self._relation(field_ids, list(columns))
         marks = [np.isin(np.arange(len(columns)), sorted(which)) for which in (drawn, full)]
-        return TextBatch(list(columns), true, unknown, marks[0], marks[1], pairs, questions)
+        return TextBatch(list(columns), true, unknown, marks[0], marks[1], pairs, questions, findings)
 
     def _negatives(self, texts: FieldTexts, draws: np.random.Generator) -> list[tuple[int, list[int]]]:
         flat = [(caption, wrong) for caption, wrongs in texts.negatives.items() for wrong in wrongs]
@@ -180,6 +209,14 @@ class TextSampler:
         asserted = [self._book.concepts[text] for text in texts]
         possible = np.array([[concepts <= of.concepts for concepts in asserted] for of in fields], dtype=bool)
         return true, possible & ~true
+
+
+def _options(options: tuple[int, ...], answer: int, draws: np.random.Generator) -> tuple[list[int], int]:
+    """Return at most `MOST_VALUES` options, the answer among them, and its place."""
+    if len(options) <= MOST_VALUES:
+        return list(options), answer
+    wrong = _some([option for option in options if option != options[answer]], MOST_VALUES - 1, draws)
+    return [options[answer], *wrong], 0
 
 
 def _some(items: list[Any], count: int, draws: np.random.Generator) -> list[Any]:

@@ -20,7 +20,7 @@ from training.loader import FieldBatch
 from training.model import CHECKPOINT, FORMAT, build_model, pick_device, read_checkpoint
 from training.release import Release
 from training.source import open_source
-from training.steps import one_cycle, step_losses, turn
+from training.steps import augment, one_cycle, step_losses
 from training.texts import TextBook, TextSampler
 from training.tokenizer import Tokenizer
 
@@ -94,8 +94,8 @@ class Trainer:
 
     def _advance(self, batch: FieldBatch) -> dict[str, float]:
         config = self.config
-        turns = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        images = turn(batch.images, turns) if config.augment else batch.images
+        draws = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        images = augment(batch.images, draws, crop_px=config.crop_px, turn=config.augment)
         parts = config.accumulate
         values: dict[str, float] = {}
         for part in range(parts):

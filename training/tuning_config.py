@@ -1,0 +1,54 @@
+"""The configuration of language-model tuning: supervised fine-tuning and GRPO."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TuningConfig(BaseModel):
+    """What both ways of tuning share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model: str = Field(min_length=1, description="Hugging Face model: hub id or local folder, text or vision-language")
+    images: bool = Field(default=True, description="show the model the tiles; needs a vision-language model")
+    image_px: int = Field(default=448, ge=28, le=2048, description="side of the images that the model is shown")
+    steps: int = Field(default=-1, ge=-1, description="optimiser steps; -1 for whole epochs")
+    epochs: float = Field(default=1.0, gt=0)
+    batch: int = Field(default=4, ge=1, description="rows per device and forward pass")
+    accumulate: int = Field(default=1, ge=1)
+    lr: float = Field(default=1e-5, gt=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    precision: Literal["fp32", "bf16"] = "bf16"
+    checkpointing: bool = Field(default=False, description="recompute activations: less memory, about a third slower")
+    deepspeed: str | None = Field(default=None, description="DeepSpeed configuration file")
+    lora_rank: int = Field(default=0, ge=0, description="rank of LoRA adapters (needs peft); 0 tunes all weights")
+    save_steps: int = Field(default=200, ge=1)
+    seed: int = Field(default=0, ge=0)
+    cpu: bool = Field(default=False, description="keep off the GPU")
+    tensorboard: bool = False
+
+
+class SftConfig(TuningConfig):
+    """Supervised fine-tuning on reasoning trajectories, of which the first steps are given and the rest is learnt."""
+
+    tokens: int = Field(default=2048, ge=16, description="longest row; longer ones are left out and counted")
+
+
+class GrpoConfig(TuningConfig):
+    """Group-relative policy optimisation with the project's rewards.
+
+    References:
+        Shao et al., DeepSeekMath, 2024, 4.1: GRPO.
+    """
+
+    source: Literal["questions", "reasoning"] = "questions"
+    generations: int = Field(default=8, ge=2, description="completions per prompt: the group")
+    completion_tokens: int = Field(default=512, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+    kl: float = Field(default=0.0, ge=0, description="weight of the divergence from the first policy")
+    alpha: float = Field(default=0.5, ge=0, description="weight of the entity reward for reasoning samples")
+    prompts: int | None = Field(default=None, ge=1, description="use the first so many prompts")
+    vllm: bool = Field(default=False, description="generate with vLLM beside the trainer")
