@@ -26,7 +26,8 @@ _COLOURS: dict[Category, str] = {
 _OTHER = "#777777"
 _STROKES = {"has": "", "may": "6 4", "excludes": "2 3", None: ""}
 _EXCLUDES = "#c62828"
-_SIZE, _RING = 1100, 330
+_WIDTH, _ROW = 1300, 42
+_LONGEST = 52  # characters of a label that fit beside its dot; the whole name shows on pointing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,9 @@ def neighbourhood_html(graph: Graph, curie: str, *, limit: int = 28) -> str:
     )
     others = list(dict.fromkeys(_other(edge, curie) for edge in edges))
     shown = sorted(others[:limit], key=lambda other: (graph.nodes[other].category, graph.nodes[other].label))
-    places = {curie: _Placed(centre, _SIZE / 2, _SIZE / 2)}
+    places = {curie: _Placed(centre, _WIDTH / 2, _height(len(shown)) / 2)}
     for index, other in enumerate(shown):
-        angle = 2 * math.pi * index / max(len(shown), 1) - math.pi / 2
-        reach = _RING + (40 if index % 2 else -40)
-        places[other] = _Placed(
-            graph.nodes[other], _SIZE / 2 + reach * math.cos(angle), _SIZE / 2 + reach * math.sin(angle)
-        )
+        places[other] = _Placed(graph.nodes[other], *_place(index, len(shown)))
     lines = "".join(_line(graph, edge, places) for edge in edges if _other(edge, curie) in places)
     dots = "".join(_dot(placed, placed.node is centre) for placed in places.values())
     return _page(centre, lines + dots, len(shown), len(others), sorted({p.node.category for p in places.values()}))
@@ -75,6 +72,23 @@ def neighbourhood_html(graph: Graph, curie: str, *, limit: int = 28) -> str:
 
 def _other(edge: Edge, curie: str) -> str:
     return edge.object if edge.subject == curie else edge.subject
+
+
+def _height(count: int) -> float:
+    return _ROW * (math.ceil(count / 2) + 1) + 2 * _ROW
+
+
+def _place(index: int, count: int) -> tuple[float, float]:
+    """Return where a neighbour stands: two arcs, right and left, one row for each so that labels never meet."""
+    right = math.ceil(count / 2)
+    on_right = index < right
+    row = index if on_right else index - right
+    rows = right if on_right else count - right
+    height = _height(count)
+    y = height / 2 + (row - (rows - 1) / 2) * _ROW
+    bend = math.sqrt(max(1 - ((y - height / 2) / (height / 2)) ** 2, 0))
+    reach = _WIDTH * (0.1 + 0.1 * bend)
+    return (_WIDTH / 2 + reach if on_right else _WIDTH / 2 - reach), y
 
 
 def _line(graph: Graph, edge: Edge, places: dict[str, _Placed]) -> str:
@@ -95,12 +109,13 @@ def _line(graph: Graph, edge: Edge, places: dict[str, _Placed]) -> str:
 def _dot(placed: _Placed, middle: bool) -> str:
     colour = _COLOURS.get(placed.node.category, _OTHER)
     radius = 16 if middle else 9
-    left = placed.x < _SIZE / 2 - 1
+    left = placed.x < _WIDTH / 2 - 1
     anchor = "middle" if middle else "end" if left else "start"
     x = placed.x if middle else placed.x + (-14 if left else 14)
     y = placed.y - 24 if middle else placed.y + 4
-    label = html.escape(placed.node.label)
-    title = html.escape(f"{placed.node.curie} - {placed.node.category}")
+    name = placed.node.label
+    label = html.escape(name if middle or len(name) <= _LONGEST else name[: _LONGEST - 1] + "\u2026")
+    title = html.escape(f"{name} - {placed.node.curie} - {placed.node.category}")
     weight = ' font-weight="700" font-size="17"' if middle else ""
     return (
         f'<g><title>{title}</title><circle cx="{placed.x:.1f}" cy="{placed.y:.1f}" r="{radius}" fill="{colour}"/>'
@@ -114,7 +129,6 @@ def _page(centre: Node, drawing: str, shown: int, every: int, categories: list[C
     )
     label = html.escape(centre.label)
     note = html.escape(centre.definition or centre.citation or "")
-    margin = 260
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{label}</title><style>
 body{{font:15px/1.4 system-ui,sans-serif;margin:24px;color:#202124;background:#fff}}
@@ -124,6 +138,6 @@ text{{font-size:14px;fill:#202124;paint-order:stroke;stroke:#fff;stroke-width:4p
 span{{margin-right:16px}}i{{display:inline-block;width:11px;height:11px;border-radius:50%;margin-right:6px}}
 </style></head><body><h1>{label}</h1><p>{html.escape(centre.curie)} - {note}</p>
 <p>{shown} of {every} neighbours. Solid: has, or hierarchy. Dashed: may have. Dotted red: excludes.</p><p>{legend}</p>
-<svg viewBox="{-margin} 60 {_SIZE + 2 * margin} {_SIZE - 120}" role="img" aria-label="{label}">{drawing}</svg>
+<svg viewBox="0 0 {_WIDTH} {_height(shown):.0f}" role="img" aria-label="{label}">{drawing}</svg>
 </body></html>
 """

@@ -13,7 +13,8 @@ from kg.forms import STOP_WORDS, adjectives, fold, forms_of, inflections, words_
 from kg.gold import Labelled, read_marked, read_standoff, score
 from kg.graph import Graph
 from kg.lexicon import Lexicon
-from kg.link import Linker, disjoint
+from kg.link import Linker
+from kg.match import disjoint
 from kg.records import Node, Synonym
 from schemas.errors import FileFormatError, GraphError
 
