@@ -23,6 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import simplejpeg
 
+# This folder holds a script named as the package `training`: the package must win.
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
+
 SIDE_PX = 256
 BATCH = 32
 

@@ -34,7 +34,7 @@ class OpenClipDualEncoder(DualEncoder):
         super().__init__()
         try:
             open_clip: Any = importlib.import_module("open_clip")
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:  # a torchvision that does not fit torch raises RuntimeError
             raise MissingExtraError(
                 f"encoder {name} needs open_clip", remedy="pip install --no-deps open_clip_torch timm torchvision"
             ) from error

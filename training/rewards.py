@@ -96,6 +96,10 @@ class EntityReward:
         """Return the (concept, status) pairs that a text states."""
         return frozenset((link.concept_id, link.status) for link in self._linker.link(text))
 
+    def spans(self, text: str) -> list[tuple[int, int, str]]:
+        """Return (start, end, status) of every concept that a text mentions."""
+        return [(link.start, link.end, link.status) for link in self._linker.link(text)]
+
     def __call__(self, completion: str, reference: str) -> float:
         """Return the Dice coefficient over (concept, status) pairs, 0 to 1; two texts without concepts give 1."""
         return dice(self.pairs(without_tags(completion)), self.pairs(without_tags(reference)))
