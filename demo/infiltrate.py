@@ -28,6 +28,7 @@ CUFF_UM = (4.5, 11.0, 17.5)  # rings of a cuff, from the vessel's wall
 STROMAL_DEPTH_UM = 11.0  # from the epithelium, so that stromal cells are no interface
 INTERFACE_UM = (-4.0, -11.0)
 STRETCH_UM = 70.0  # length of the stretches of the interface that are infiltrated
+STRETCH_BLOCK_UM = 190.0  # side of the blocks that each have such a stretch
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,15 @@ def _intraepithelial(tissue: Tissue) -> Points:
 
 
 def _interface(tissue: Tissue) -> Points:
-    """Return rows along the epithelium's edge, the stretches where a smooth field is highest first."""
+    """Return rows along the epithelium's edge: in every block, first the stretch where a smooth field is highest."""
     edge = tissue.structure.epithelium
     points = np.concatenate([along_level(edge, level, LYMPHOCYTE_UM, 0.15, tissue.rng) for level in INTERFACE_UM])
-    chosen = sample(smooth_noise(tissue.window.shape, STRETCH_UM / CELL_UM, tissue.rng), points)
-    points = points[np.argsort(-chosen, kind="stable")]
+    height = sample(smooth_noise(tissue.window.shape, STRETCH_UM / CELL_UM, tissue.rng), points)
+    column, row = np.floor(points / STRETCH_BLOCK_UM).astype(np.int64).T
+    block = row * (int(column.max(initial=0)) + 1) + column
+    order = np.lexsort((-height, block))
+    starts = np.searchsorted(block[order], block[order])
+    points = points[order][np.argsort(np.arange(len(order)) - starts, kind="stable")]
     return points + tissue.rng.normal(0, 0.9, points.shape)
 
 

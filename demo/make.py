@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from demo.paint import Painter
+from demo.drawing import draw_all
 from demo.plan import SlidePlan, plan_demo
 from demo.report_text import report
-from demo.scene import compose
-from demo.state import RECORD, code_digest, is_finished, key_in, slide_key, write_record, write_text
-from demo.svs import write_svs
-from demo.truth import region_annotations
-from schemas.errors import InputError, StageFailedError
+from demo.state import (
+    RECORD,
+    annotation_name,
+    code_digest,
+    is_finished,
+    key_in,
+    slide_key,
+    slide_name,
+    write_record,
+    write_text,
+)
+from schemas.errors import InputError
 from schemas.ids import digest
 
 SIZE_PX0 = (12288, 9216)
@@ -86,9 +87,9 @@ def make_sized(
         for part in (out / folder).glob(".*.part"):
             part.unlink()
     todo = [plan for plan, wanted in zip(plans, keys, strict=True) if not _is_there(out, plan, wanted)]
-    _draw_all(out, todo, size_px0, seed, workers, _counter(progress, len(plans) - len(todo), len(plans)))
+    draw_all(out, todo, size_px0, seed, workers, _counter(progress, len(plans) - len(todo), len(plans)))
     names = _write_texts(out, plans, seed)
-    names += [name for plan in plans for name in (_slide_name(plan), _annotation_name(plan))]
+    names += [name for plan in plans for name in (slide_name(plan), annotation_name(plan))]
     parameters = {"slides": len(plans), "size_px0": list(size_px0), "seed": seed, "code": code_digest()}
     write_record(out, key, parameters, names)
 
@@ -120,67 +121,8 @@ def _counter(progress: Progress | None, done: int, total: int) -> Callable[[], N
     return step
 
 
-def _draw_all(
-    out: Path,
-    todo: list[SlidePlan],
-    size_px0: tuple[int, int],
-    seed: int,
-    workers: int | None,
-    step: Callable[[], None],
-) -> None:
-    count = min(workers or len(os.sched_getaffinity(0)), len(todo))
-    if count <= 1:
-        for plan in todo:
-            _draw(out, plan, size_px0, seed)
-            step()
-        return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-        try:
-            for finished in as_completed([pool.submit(_draw, out, plan, size_px0, seed) for plan in todo]):
-                finished.result()
-                step()
-        except BrokenProcessPool as error:
-            raise StageFailedError(
-                "a process that drew demo slides died", remedy="free memory or give fewer workers, and run again"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone, so that a killed run leaves nothing behind."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _draw(out: Path, plan: SlidePlan, size_px0: tuple[int, int], seed: int) -> None:
-    """Draw one slide and write its annotations, then its pixels; each file appears whole."""
-    scene = compose(plan, size_px0, seed)
-    truth = region_annotations(plan, scene.layout)
-    write_text(out / _annotation_name(plan), json.dumps(truth) + "\n")
-    path = out / _slide_name(plan)
-    part = path.with_name(f".{path.name}.part")
-    write_svs(Painter(scene), size_px0, slide_key(plan, size_px0, seed), part)
-    part.replace(path)
-
-
 def _is_there(out: Path, plan: SlidePlan, key: str) -> bool:
-    return key_in(out / _slide_name(plan)) == key and (out / _annotation_name(plan)).is_file()
-
-
-def _slide_name(plan: SlidePlan) -> str:
-    return f"slides/{plan.name}.svs"
-
-
-def _annotation_name(plan: SlidePlan) -> str:
-    return f"annotations/{plan.name}.geojson"
+    return key_in(out / slide_name(plan)) == key and (out / annotation_name(plan)).is_file()
 
 
 def _write_texts(out: Path, plans: tuple[SlidePlan, ...], seed: int) -> list[str]:
@@ -197,7 +139,7 @@ def _write_texts(out: Path, plans: tuple[SlidePlan, ...], seed: int) -> list[str
     writer.writerow(COLUMNS)
     for plan in plans:
         report_name = f"reports/{plan.patient_id}.txt"
-        slide = (_slide_name(plan), plan.patient_id, plan.organ, "H&E", LICENCE, report_name, _annotation_name(plan))
+        slide = (slide_name(plan), plan.patient_id, plan.organ, "H&E", LICENCE, report_name, annotation_name(plan))
         writer.writerow(slide)
     write_text(out / "manifest.csv", table.getvalue())
     return [*names, "manifest.csv"]

@@ -79,5 +79,23 @@ def periodic_noise(size: int, wavelength: float, rng: np.random.Generator, *, st
     return field
 
 
+def without_slow_waves(field: Field, wavelength: float) -> Field:
+    """Return a periodic square field with its long waves, but not its mean, taken out, so that its repeat is not seen.
+
+    Args:
+        field: A field that tiles the plane, (N, N).
+        wavelength: About the longest wavelength kept, in pixels.
+    """
+    size = len(field)
+    spectrum = scipy.fft.rfft2(field)
+    slow = (
+        _gaussian(np.fft.fftfreq(size) * wavelength)[:, None] * _gaussian(np.fft.rfftfreq(size) * wavelength)[None, :]
+    )
+    mean = spectrum[0, 0]
+    spectrum *= 1 - slow
+    spectrum[0, 0] = mean
+    return np.asarray(scipy.fft.irfft2(spectrum, s=(size, size)), np.float32)
+
+
 def _gaussian(cycles: NDArray[np.floating]) -> Field:
     return np.asarray(np.exp(-2.0 * cycles**2), np.float32)

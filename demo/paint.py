@@ -9,26 +9,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from scipy.ndimage import uniform_filter
 
-from demo.cells import Stamp
-from demo.layout import CELL_PX
+from demo.blend import Canvas, coarse, double, enlarge, ink, lay, mix, padded, put_patch, ready_patch, word
 from demo.placement import GRAIN, PATCH
 from demo.scene import Plane, Scene, encode
 from demo.stain import colour_table
-from demo.textures import Texture, stock
+from demo.textures import SIDE, WINDOW_PX, Texture, stock
 
 COLUMN_PX = 512
-BLOCK_PX = 1024  # textures are laid in blocks this wide; at most SIDE
-MOST_ROWS = 576
+BLOCK_PX, MOST_ROWS = WINDOW_PX  # textures are laid in blocks this wide
 HALO_PX = 32
 BLUR_PX = 7.0
-FOLD_SHIFT_PX = 37
 SEAM_CELLS = 5  # over which the textures of neighbouring regions change
-FULL = 128  # weight of a layer that hides what is under it
-_PHASES = np.arange(1, 2 * CELL_PX, 2, dtype=np.int16)[None, :, None]  # sixteenths of the way to the next coarse row
-
-Dyes = NDArray[np.uint8]
-Canvas = NDArray[np.uint16]  # haematoxylin * 256 + eosin
-Weights = NDArray[np.int16]
 
 
 class Painter:
@@ -37,11 +28,11 @@ class Painter:
     def __init__(self, scene: Scene) -> None:
         """Prepare the scene's planes, stamps and colours."""
         self._scene = scene
-        self._tissue = _padded(encode(scene.layout.depth_um))
+        self._tissue = padded(encode(scene.layout.depth_um))
         self._outside = 255 - self._tissue
-        self._epithelium, self._lumen = _padded(scene.epithelium), _padded(scene.lumen)
+        self._epithelium, self._lumen = padded(scene.epithelium), padded(scene.lumen)
         self._marks = {
-            name: _padded(plane)
+            name: padded(plane)
             for name in ("fold", "blur", "pen")
             if (plane := getattr(scene.artefacts, name)) is not None
         }
@@ -49,13 +40,13 @@ class Painter:
         self._stamps = {planes: scene.placed.sorted_by_row(planes) for planes in (PATCH, GRAIN)}
         self._canvas = np.zeros((MOST_ROWS + 2 * self._reach, scene.size_px0[0] + 2 * self._reach), np.uint16)
         self._rgbx = np.zeros((MOST_ROWS, scene.size_px0[0], 4), np.uint8)
-        self._ready = [_word(stamp) if len(stamp) == GRAIN else _ready_patch(stamp) for stamp in scene.placed.stamps]
+        self._ready = [word(stamp) if len(stamp) == GRAIN else ready_patch(stamp) for stamp in scene.placed.stamps]
         self._colours = colour_table(scene.stain)
-        self._shares = {number: _padded(share) for number, share in _shares(scene).items()}
+        self._shares = {number: padded(share) for number, share in _shares(scene).items()}
 
     def is_glass(self, left: int, top: int, width: int, height: int) -> bool:
         """Return whether a window of level-0 pixels shows nothing but empty glass."""
-        window = _coarse(left, top, width, height)
+        window = coarse(left, top, width, height)
         pen = self._marks.get("pen")
         return not self._tissue[window].any() and (pen is None or not pen[window].any())
 
@@ -81,11 +72,11 @@ class Painter:
         """Yield a few windows of empty glass in colour, (height, width, 4)."""
         texture = stock().textures["glass"]
         for offset in (0, 271, 542, 813):
-            yield self._colour(_word(texture[:, offset : offset + height, offset // 2 : offset // 2 + width]))
+            yield self._colour(word(texture[:, offset : offset + height, offset // 2 : offset // 2 + width]))
 
     def _marked(self, mark: str, top: int, height: int) -> bool:
         plane = self._marks.get(mark)
-        return plane is not None and bool(plane[_coarse(0, top, self._scene.size_px0[0], height)].any())
+        return plane is not None and bool(plane[coarse(0, top, self._scene.size_px0[0], height)].any())
 
     def _coloured(self, top: int, height: int) -> NDArray[np.uint8]:
         width = self._scene.size_px0[0]
@@ -96,11 +87,11 @@ class Painter:
             self._lay_block(canvas[:, left : left + BLOCK_PX], left, top)
         self._set_stamps(framed, top)
         if self._marked("fold", top, height):
-            _double(canvas, _enlarge(self._marks["fold"], 0, top, width, height) >> 4)
+            double(canvas, enlarge(self._marks["fold"], 0, top, width, height) >> 4)
         for left in range(0, width, BLOCK_PX):
             rgbx[:, left : left + BLOCK_PX] = self._colour(canvas[:, left : left + BLOCK_PX])
         if self._marked("pen", top, height):
-            _ink(rgbx, _enlarge(self._marks["pen"], 0, top, width, height) >> 4, self._scene.artefacts.ink)
+            ink(rgbx, enlarge(self._marks["pen"], 0, top, width, height) >> 4, self._scene.artefacts.ink)
         return rgbx
 
     def _set_stamps(self, framed: Canvas, top: int) -> None:
@@ -120,7 +111,7 @@ class Painter:
                 if planes == GRAIN:
                     np.maximum(target, stamp, out=target)
                 else:
-                    _put_patch(target, stamp)
+                    put_patch(target, stamp)
 
     def _colour(self, canvas: Canvas) -> NDArray[np.uint8]:
         return self._colours[canvas].view(np.uint8).reshape(*canvas.shape, 4)
@@ -131,29 +122,29 @@ class Painter:
         box = (left, top, width, height)
         glass = _texture("glass", (0, 0), *box)
         if self.is_glass(*box):
-            canvas[:] = _word(glass)
+            canvas[:] = word(glass)
             return
-        out: Dyes | None = None
+        out: Texture | None = None
         for number, share in self._shares.items():
-            if not share[_coarse(*box)].any():
+            if not share[coarse(*box)].any():
                 continue
             fill = self._scene.fills[number]
             layer = _texture(fill.base, fill.offset, *box).copy()
-            _lay(layer, _texture(fill.overlay, fill.overlay_offset, *box), self._epithelium, box)
+            lay(layer, _texture(fill.overlay, fill.overlay_offset, *box), self._epithelium, box)
             if out is None:
                 out = layer
             else:
-                _mix(out, layer, _enlarge(share, *box) >> 5)
+                mix(out, layer, enlarge(share, *box) >> 5)
         if out is None:
             out = glass.copy()
-        _lay(out, glass, self._lumen, box)
-        _lay(out, glass, self._outside, box)
-        canvas[:] = _word(out)
+        lay(out, glass, self._lumen, box)
+        lay(out, glass, self._outside, box)
+        canvas[:] = word(out)
 
     def _defocus(self, rgbx: NDArray[np.uint8], top: int) -> None:
         """Blend rows with their blurred image where the patch lies."""
         height, width, _ = rgbx.shape
-        mask = (_enlarge(self._marks["blur"], 0, top, width, height) >> 4).astype(np.uint8)
+        mask = (enlarge(self._marks["blur"], 0, top, width, height) >> 4).astype(np.uint8)
         columns = np.flatnonzero(mask.any(axis=0))
         window = np.s_[:, max(0, columns[0] - HALO_PX) : columns[-1] + HALO_PX]
         sharp = Image.fromarray(np.ascontiguousarray(rgbx[window]))
@@ -174,106 +165,6 @@ def _shares(scene: Scene) -> dict[int, Plane]:
     return shares
 
 
-def _padded(plane: Plane) -> Plane:
-    return np.pad(plane, 1, mode="edge")
-
-
-def _coarse(left: int, top: int, width: int, height: int) -> tuple[slice, slice]:
-    """Return the cells of a padded coarse plane under a window, with the neighbours that interpolation reads."""
-    rows = slice(top // CELL_PX, (top + height - 1) // CELL_PX + 3)
-    return rows, slice(left // CELL_PX, (left + width - 1) // CELL_PX + 3)
-
-
-def _enlarge(plane: Plane, left: int, top: int, width: int, height: int) -> Weights:
-    """Return a window of level-0 pixels of a padded coarse plane, interpolated linearly, times sixteen.
-
-    The window's edges are multiples of 8. Rows are enlarged here, along contiguous memory: four times as fast as by
-    Pillow.
-    """
-    part = Image.fromarray(np.ascontiguousarray(plane[_coarse(left, top, width, height)]))
-    box = (1.0, 0.0, 1.0 + width / CELL_PX, float(part.height))
-    rows = np.asarray(part.resize((width, part.height), Image.Resampling.BILINEAR, box=box)).astype(np.int16)
-    step = rows[1:] - rows[:-1]
-    rows <<= 4
-    out = step[:, None, :] * _PHASES
-    out += rows[:-1, None, :]
-    half = CELL_PX // 2
-    return out.reshape(-1, width)[half : half + height]
-
-
-def _texture(name: str, offset: tuple[int, int], left: int, top: int, width: int, height: int) -> Dyes:
-    texture: Texture = stock().textures[name]
-    side = texture.shape[1] // 2
-    x, y = (left + offset[0]) % side, (top + offset[1]) % side
-    return texture[:, y : y + height, x : x + width]
-
-
-def _lay(out: Dyes, layer: Dyes, plane: Plane, box: tuple[int, int, int, int]) -> None:
-    """Lay `layer` where a coded level set is inside its edge; the edge fades over 8 steps, about 1.6 pixels."""
-    part = plane[_coarse(*box)]
-    if part.min() == 255:
-        out[:] = layer
-    elif part.any():
-        weights = _enlarge(plane, *box)
-        weights -= 128 * 16 - FULL // 2
-        _mix(out, layer, np.clip(weights, 0, FULL, out=weights))
-
-
-def _mix(out: Dyes, layer: Dyes, weights: Weights) -> None:
-    """Lay `layer` over `out` with weights of 0 to 128."""
-    for plane, over in zip(out, layer, strict=True):
-        change = over.astype(np.int16)
-        change -= plane
-        change *= weights
-        change >>= 7
-        change += plane
-        plane[:] = change
-
-
-def _word(dyes: Dyes) -> Canvas:
-    """Return both dyes of each pixel in one word, so that the larger word is the one with more haematoxylin."""
-    words = dyes[0].astype(np.uint16)
-    words <<= 8
-    words |= dyes[1]
-    return np.asarray(words)
-
-
-def _spread(words: Canvas) -> NDArray[np.uint32]:
-    """Return both dyes of each pixel 16 bits apart, so that one multiplication weighs both."""
-    wide = words.astype(np.uint32)
-    return np.asarray(((wide & 0xFF00) << 8) | (wide & 0xFF))
-
-
-def _ready_patch(stamp: Stamp) -> NDArray[np.uint32]:
-    """Return what a patch leaves of the tissue under it, 0 to 128, and what it adds, times 128."""
-    weight = (stamp[2] >> 1).astype(np.uint32) + (stamp[2] == 255)
-    return np.stack([FULL - weight, _spread(_word(stamp[:2])) * weight])
-
-
-def _put_patch(target: Canvas, patch: NDArray[np.uint32]) -> None:
-    mixed = _spread(target)
-    mixed *= patch[0]
-    mixed += patch[1]
-    mixed >>= 7
-    target[:] = ((mixed >> 8) & 0xFF00) | (mixed & 0xFF)
-
-
-def _double(canvas: Canvas, weights: Weights) -> None:
-    """Lay the tissue over itself, shifted, where it is folded."""
-    columns = np.flatnonzero(weights.any(axis=0))
-    window = np.s_[:, columns[0] : columns[-1] + 1]
-    beside = canvas.take(np.arange(columns[0], columns[-1] + 1) - FOLD_SHIFT_PX, axis=1, mode="wrap")
-    under, over = _spread(canvas[window]), _spread(beside)
-    over *= weights[window].astype(np.uint32)
-    planes = np.stack([(under >> 16) + (over >> 24), (under & 0xFF) + ((over >> 8) & 0xFF)])
-    canvas[window] = _word(np.minimum(planes, 255).astype(np.uint8))
-
-
-def _ink(rgbx: NDArray[np.uint8], weights: Weights, ink: tuple[float, float, float]) -> None:
-    """Filter the light through a layer of ink."""
-    rows, columns = np.flatnonzero(weights.any(axis=1)), np.flatnonzero(weights.any(axis=0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    strength = weights[window].astype(np.float32) / 255
-    for channel, through in enumerate(ink):
-        light = rgbx[window][..., channel]
-        light[:] = light * (1 - strength * np.float32(1 - through))
+def _texture(name: str, offset: tuple[int, int], left: int, top: int, width: int, height: int) -> Texture:
+    x, y = (left + offset[0]) % SIDE, (top + offset[1]) % SIDE
+    return stock().textures[name][:, y : y + height, x : x + width]

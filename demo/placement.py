@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-from demo.cells import PX_PER_UM, Stamp
 from demo.layout import CELL_UM
 from demo.noise import Field
+from demo.stamps import PX_PER_UM, Stamp
 from demo.tessellation import Points
 
 GRAIN, PATCH = 2, 3  # planes of a stamp

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from demo import cells
 from demo.architecture import Structure
-from demo.cells import NUCLEUS_UM, ORIENTATIONS, Look, Stamp
+from demo.cells import NUCLEUS_UM, ORIENTATIONS, Look
 from demo.infiltrate import Tissue, infiltrate, vessels_in
 from demo.layout import CELL_UM
 from demo.noise import Field
 from demo.placement import Placed, Window, along_level, apart_from, one_per_block, sample, uniform
 from demo.plan import Attributes
+from demo.stamps import PX_PER_UM, Stamp
 from demo.tessellation import Points, jittered_hexagons
 from demo.textures import SIDE, stock
 
@@ -97,13 +98,13 @@ def _rows(structure: Structure, diameter: float, marked: bool, rng: np.random.Ge
 def _sheet(window: Window, size: str, offset: tuple[int, int]) -> Points:
     """Return the centres of the cells that the epithelial texture shows in this window, in um from its corner."""
     centres = stock().centres[size]
-    height, width = (length * cells.PX_PER_UM for length in window.extent_um)
-    left, top = window.left * CELL_UM * cells.PX_PER_UM, window.top * CELL_UM * cells.PX_PER_UM
+    height, width = (length * PX_PER_UM for length in window.extent_um)
+    left, top = window.left * CELL_UM * PX_PER_UM, window.top * CELL_UM * PX_PER_UM
     start = np.array([(left + offset[0]) % SIDE, (top + offset[1]) % SIDE])
     columns, rows = int((start[0] + width) // SIDE) + 1, int((start[1] + height) // SIDE) + 1
     shifts = np.array([(column * SIDE, row * SIDE) for row in range(rows) for column in range(columns)])
     points = (centres[None] + shifts[:, None] - start).reshape(-1, 2)
-    return np.asarray(points / cells.PX_PER_UM)
+    return np.asarray(points / PX_PER_UM)
 
 
 def populate_plain(

@@ -67,3 +67,13 @@ def write_text(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def slide_name(plan: SlidePlan) -> str:
+    """Return where a slide stands under the demo's folder."""
+    return f"slides/{plan.name}.svs"
+
+
+def annotation_name(plan: SlidePlan) -> str:
+    """Return where a slide's annotations stand under the demo's folder."""
+    return f"annotations/{plan.name}.geojson"

@@ -15,7 +15,7 @@ from demo.layout import MPP
 from demo.paint import Painter
 
 TILE_PX = 256
-BAND_PX = 256
+BAND_PX = 512
 QUALITY = 82
 LEVEL_STEP = 4
 OBJECTIVE_POWER = 20

@@ -1,7 +1,8 @@
 """The stock of pre-drawn textures: what lies between and under the nuclei. Drawn once per process, for all slides.
 
-A texture is an array (2, 2 * SIDE, 2 * SIDE) of uint8, haematoxylin then eosin, at 0.5 um per pixel. It tiles without a
-seam every SIDE pixels and is kept twice along each axis, so that any window of up to SIDE pixels is a plain slice.
+A texture is an array (2, SIDE + WINDOW_PX[1], SIDE + WINDOW_PX[0]), haematoxylin then eosin, at 0.5 um per pixel. It
+tiles without a seam every SIDE pixels and is kept longer than that, so that any window of up to WINDOW_PX is a plain
+slice. Amounts are 0 to 255, kept in 16 bits, in which they are mixed.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo import cells
-from demo.noise import Field, periodic_noise
+from demo.noise import Field, periodic_noise, without_slow_waves
+from demo.stamps import PX_PER_UM
 from demo.tessellation import Points, jittered_hexagons, two_nearest
 
 SIDE = 1080  # no multiple of a power of two, so that tiles on a regular grid do not repeat
+SLOWEST_PX = 120.0  # longest wave in the textures that fill whole regions
 GRAIN_PX = 3.2  # of the per-pixel texture: finer costs more bytes than it shows
 STOCK_SEED = 20_011
 # Distance between the centres of neighbouring tumour cells, in um: a nucleus of 6 or 11 um and its cytoplasm.
 CELL_SPACING_UM = {"small": 11.2, "enlarged": 13.8}
 FIBROBLASTS = {"desmoplastic": 300, "myxoid": 95}  # per texture of 0.29 mm2
 
-Texture = NDArray[np.uint8]
+WINDOW_PX = (1024, 576)  # (width, height)
+
+Texture = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,13 @@ def stock() -> Stock:
     }
     centres = {}
     for size, spacing_um in CELL_SPACING_UM.items():
-        textures[size], centres[size] = _sheet(rng, grain, cells.PX_PER_UM * spacing_um)
-    return Stock({name: np.tile(texture, (1, 2, 2)) for name, texture in textures.items()}, centres)
+        textures[size], centres[size] = _sheet(rng, grain, PX_PER_UM * spacing_um)
+    more = ((0, 0), (0, WINDOW_PX[1]), (0, WINDOW_PX[0]))
+    return Stock({name: np.pad(texture, more, mode="wrap") for name, texture in textures.items()}, centres)
 
 
 def _texture(haematoxylin: Field, eosin: Field) -> Texture:
-    return np.stack([haematoxylin, eosin]).clip(0, 255).astype(np.uint8)
+    return np.stack([haematoxylin, eosin]).clip(0, 255).astype(np.int16)
 
 
 def _fibres(bend: Field, cycles: int, kink: Field) -> tuple[Field, Field]:
@@ -83,18 +89,18 @@ def _desmoplastic(rng: np.random.Generator, grain: Field) -> Texture:
     kink = 1.1 * periodic_noise(SIDE, 24, rng, stretch=3)
     bundles, slope = _fibres(bend, 42, kink)
     fibrils, _ = _fibres(bend, 130, kink)
-    tone = periodic_noise(SIDE, 120, rng)
     clefts = np.clip(0.16 - bundles, 0, 1) * np.clip(periodic_noise(SIDE, 30, rng), 0, 2)
-    eosin = 88 + 30 * bundles + 13 * fibrils + 2.5 * tone + 2 * grain - 330 * clefts
-    return _with_fibroblasts(_texture(5 + grain + 2 * tone, eosin), FIBROBLASTS["desmoplastic"], slope, rng)
+    eosin = 88 + 30 * bundles + 13 * fibrils + 2 * grain - 330 * clefts
+    texture = _texture(5 + grain, without_slow_waves(eosin, SLOWEST_PX))
+    return _with_fibroblasts(texture, FIBROBLASTS["desmoplastic"], slope, rng)
 
 
 def _myxoid(rng: np.random.Generator, grain: Field) -> Texture:
     bend = 110 * periodic_noise(SIDE, 260, rng) + 18 * periodic_noise(SIDE, 60, rng)
     wisps, slope = _fibres(bend, 30, 1.5 * periodic_noise(SIDE, 30, rng))
     wisps = wisps**8 * np.clip(periodic_noise(SIDE, 26, rng), 0, 1.5)
-    tone = periodic_noise(SIDE, 110, rng)
-    texture = _texture(23 + 1.2 * tone + 16 * wisps + 1.5 * grain, 8 + 26 * wisps + tone + 2 * grain)
+    haematoxylin, eosin = 23 + 16 * wisps + 1.5 * grain, 8 + 26 * wisps + 2 * grain
+    texture = _texture(without_slow_waves(haematoxylin, SLOWEST_PX), without_slow_waves(eosin, SLOWEST_PX))
     return _with_fibroblasts(texture, FIBROBLASTS["myxoid"], slope, rng)
 
 

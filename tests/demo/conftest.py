@@ -38,7 +38,7 @@ class Picture:
         bands = [painter.rows(top, 512)[..., :3].copy() for top in range(0, height, 512)]
         self.pixels: Pixels = np.concatenate(bands)
         self.structure = Structure(_um(scene.epithelium), _um(scene.lumen))
-        self.inside = np.kron(scene.layout.depth_um > 60, np.ones((CELL_PX, CELL_PX), bool))
+        self.inside = np.kron(scene.layout.depth_um > 20, np.ones((CELL_PX, CELL_PX), bool))
         self.epithelium = np.kron(self.structure.epithelium, np.ones((CELL_PX, CELL_PX), np.float32))
         self.lumen = np.kron(self.structure.lumen, np.ones((CELL_PX, CELL_PX), np.float32))
 
