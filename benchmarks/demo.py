@@ -79,8 +79,9 @@ def help_s() -> float:
 def contents(release: Path) -> list[Claim]:
     """Return what the release holds."""
     questions, perturbations = (f"read_parquet('{release}/data/{t}/*.parquet')" for t in ("questions", "perturbations"))
-    counts = dict(duckdb.sql(f"select dimension, count(*) from {questions} group by 1").fetchall())  # noqa: S608
-    made = set(duckdb.sql(f"select distinct operator, role from {perturbations}").fetchall())  # noqa: S608
+    with duckdb.connect() as connection:
+        counts = dict(connection.execute(f"select dimension, count(*) from {questions} group by 1").fetchall())  # noqa: S608
+        made = set(connection.execute(f"select distinct operator, role from {perturbations}").fetchall())  # noqa: S608
     wanted = {(operator, role) for operator, roles in OPERATOR_ROLES.items() for role in roles}
     total = sum(counts.values())
     rows = [claim("questions in the release", total, "questions", ">= 4000", total >= 4000)]

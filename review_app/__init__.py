@@ -1,1 +1,1 @@
-"""review_app"""
+"""The annotators' page."""

@@ -23,7 +23,7 @@ class TrainingConfig(BaseModel):
     batch: int = Field(default=32, ge=2, description="fields per optimiser step and process")
     accumulate: int = Field(default=1, ge=1, description="micro-batches that one optimiser step is split into")
     lr: float = Field(default=3e-3, gt=0, description="peak learning rate of the one-cycle schedule")
-    weight_decay: float = Field(default=0.02, ge=0)
+    weight_decay: float = Field(default=0.02, ge=0, description="weight decay of AdamW")
     warmup: float = Field(default=0.2, gt=0, lt=1, description="share of the steps with a rising learning rate")
     image_px: int = Field(default=256, ge=32, le=1024, description="side to which tiles are brought when decoded")
     crop_px: int | None = Field(
@@ -32,7 +32,7 @@ class TrainingConfig(BaseModel):
     width: int = Field(default=32, ge=8, description="channels of the small image encoder's first layer")
     embedding: int = Field(default=128, ge=8, description="dimensions of the shared space (small encoder)")
     text_width: int = Field(default=64, ge=16, multiple_of=4, description="dimensions inside the small text encoder")
-    text_layers: int = Field(default=1, ge=1)
+    text_layers: int = Field(default=1, ge=1, description="layers of the small text encoder")
     text_tokens: int = Field(default=96, ge=8, description="longest text in tokens; the rest is cut and counted")
     vocabulary: int = Field(default=8192, ge=64, description="largest number of words of the small text encoder")
     alpha: float = Field(default=1.0, ge=0, description="weight of L_neg, the perturbed captions of the same image")
@@ -44,13 +44,13 @@ class TrainingConfig(BaseModel):
     negatives: int = Field(default=4, ge=0, description="perturbed captions drawn per field and step")
     questions: int = Field(default=2, ge=0, description="questions drawn per field and step")
     augment: bool = Field(default=True, description="flips and quarter turns, drawn per field")
-    refine: Literal["none", "wavelet"] = Field(default="none", description="fixed front end of the image branch")
-    precision: Literal["fp32", "bf16"] = "fp32"
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="arithmetic of the forward pass")
+    device: str = Field(
+        default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$", description="auto takes a GPU where there is one"
+    )
     threads: int | None = Field(default=None, ge=1, description="CPU threads; null takes those of the process")
     workers: int = Field(default=0, ge=0, description="loader processes where the release is streamed")
     cache_mb: int = Field(default=512, ge=0, description="decoded images are kept in memory up to this size")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="same seed and release, same bits on a CPU")
     checkpoint_steps: int = Field(default=50, ge=1, description="optimiser steps between checkpoints")
     time_budget_s: float | None = Field(default=None, gt=0, description="stop, with a checkpoint, after this time")
-    tensorboard: bool = False

@@ -14,7 +14,7 @@ from training.release import Release
 if TYPE_CHECKING:
     from training.trainer import Progress
 
-_FREE = {"checkpoint_steps", "device", "tensorboard", "threads", "time_budget_s"}
+_FREE = {"checkpoint_steps", "device", "threads", "time_budget_s"}
 """What may differ between a run and its continuation."""
 
 

@@ -14,7 +14,7 @@ import click
 from flows.commands.options import json_option, say
 
 _EXTRAS = {
-    "train": ("torch", "tensorboard"),
+    "train": ("torch",),
     "llm": ("transformers", "trl", "peft", "datasets"),
     "gate": ("great_expectations", "pandas", "pyiceberg"),
     "scale": ("s3fs", "boto3"),

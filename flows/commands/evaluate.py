@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -17,7 +17,7 @@ from flows.commands.options import json_option, say
 @click.option("--split", type=click.Choice(["val", "test"]), default="test", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the whole evaluation as JSON here.")
 @json_option
-def command(release: Path, checkpoint: Path, split: str, out: Path | None, as_json: bool) -> None:
+def command(release: Path, checkpoint: Path, split: Literal["val", "test"], out: Path | None, as_json: bool) -> None:
     """Evaluate CHECKPOINT on the held-out patients of RELEASE.
 
     A model that does not beat its blind control (no image, shuffled images) fails loudly.

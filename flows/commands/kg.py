@@ -60,8 +60,9 @@ def build(out: Path, sources_dir: Path | None, names: tuple[str, ...], as_json: 
         graph.save(whole)
         Lexicon.from_graph(graph).save(whole / "lexicon.parquet")
         whole.rename(out)
-    facts = {"nodes": len(graph.nodes), "edges": len(graph.edges), "sources": [source.name for source in sources]}
-    say(facts, as_json, [f"{facts['nodes']:,} nodes, {facts['edges']:,} edges from {', '.join(facts['sources'])}"])
+    names = tuple(source.name for source in sources)
+    facts = {"nodes": len(graph.nodes), "edges": len(graph.edges), "sources": names}
+    say(facts, as_json, [f"{len(graph.nodes):,} nodes, {len(graph.edges):,} edges from {', '.join(names)}"])
 
 
 @command.command(name="link")

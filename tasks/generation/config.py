@@ -52,9 +52,9 @@ class DualConstraint(StageConfig):
 class SplitShares(StageConfig):
     """Shares of items by split; they sum to 1."""
 
-    train: float = Field(default=0.6, gt=0, lt=1)
-    val: float = Field(default=0.2, gt=0, lt=1)
-    test: float = Field(default=0.2, gt=0, lt=1)
+    train: float = Field(default=0.6, gt=0, lt=1, description="share of items for training")
+    val: float = Field(default=0.2, gt=0, lt=1, description="share of items for choosing")
+    test: float = Field(default=0.2, gt=0, lt=1, description="share of items for the last word")
 
 
 class GenerationConfig(StageConfig):

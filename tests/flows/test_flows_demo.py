@@ -35,7 +35,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def query(out: Path, table: str, sql: str) -> list[Any]:
     files = out / "store" / "slidesmith-demo" / "1.0.0" / "data" / table / "*.parquet"
-    rows: list[Any] = duckdb.sql(sql.format(f"read_parquet('{files}')")).fetchall()
+    with duckdb.connect() as connection:
+        rows: list[Any] = connection.execute(sql.format(f"read_parquet('{files}')")).fetchall()
     return rows
 
 
