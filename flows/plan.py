@@ -166,6 +166,7 @@ class Plan:
         """Return the configuration without paths of this host, for manifests and lineage."""
         plain = self.config.model_dump(mode="json", exclude=_PATH_KEYS)
         plain["graph"].pop("sources_dir", None)
+        plain["screening"].pop("language_model", None)
         return plain
 
 

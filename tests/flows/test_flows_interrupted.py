@@ -59,7 +59,7 @@ def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return finished(configured(inputs, tmp_path_factory.mktemp("calm") / "run"))
 
 
-@pytest.mark.parametrize("stage", ["tiling", "texts", "screening"])
+@pytest.mark.parametrize("stage", ["tiling", "screening"])
 def test_killed_in_a_stage_and_run_again(
     stage: str, inputs: Path, tmp_path: Path, undisturbed: dict[str, object]
 ) -> None:

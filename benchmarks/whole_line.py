@@ -1,6 +1,6 @@
 """What the README claims of the demo: its times, its memory, its contents, its model.
 
-Run `python benchmarks/demo.py [--quick] [--json FILE]`. `--quick` draws and tiles two slides only.
+Run `python benchmarks/whole_line.py [--quick] [--json FILE]`. `--quick` draws and tiles two slides only.
 """
 
 from __future__ import annotations
