@@ -1,6 +1,6 @@
 """What the README claims of the demo: its times, its memory, its contents, its model.
 
-Run `python benchmarks/whole_line.py [--quick] [--json FILE]`. `--quick` draws and tiles two slides only.
+Run `python -m benchmarks.whole_line [--quick] [--json FILE]`. `--quick` draws and tiles two slides only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def timed(*arguments: str) -> tuple[float, float, float]:
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.25):
+        while not done.wait(1.0):
             peak = max(peak, resident(process.pid))
 
     watcher = threading.Thread(target=watch)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from demo.state import RECORD
 from flows.config import RunConfig
 from flows.progress import progress
+
+
+def is_drawn(config: RunConfig) -> bool:
+    """Return whether there is nothing to draw, or a finished drawing is there (perhaps of another plan)."""
+    return config.demo is None or config.manifest is None or (config.manifest.parent / RECORD).is_file()
 
 
 def draw_demo(config: RunConfig) -> None:

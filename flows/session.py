@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from flows.config import RunConfig
-from flows.draw_demo import draw_demo
+from flows.draw_demo import draw_demo, is_drawn
+from flows.early_start import prefect_started_beside
 from flows.plan import Plan, make_plan
 
 OUTCOME = "run.json"
@@ -39,7 +41,8 @@ def dry_run_lines(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
 
 def run_curation(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     """Run `curate`, or find that nothing has changed; return the outcome as data and as lines."""
-    draw_demo(config)
+    with nullcontext() if is_drawn(config) else prefect_started_beside():
+        draw_demo(config)
     plan = make_plan(config)
     outcome = _finished(plan)
     if outcome is None:
