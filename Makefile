@@ -26,7 +26,7 @@ test: $(VENV)/.dev  ## all tests
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.dev  ## every claim of the README, measured here
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python -m $$(echo $${script%.py} | tr / .) $(BENCH_FLAGS) || exit 1; done
+	@$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
 server: $(VENV)/.demo  ## a Prefect server and a worker for the deployments of prefect.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m flows.server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,17 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from demo.make import make_demo
-
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    make_demo(folder, slides=6, patients=3, seed=3)
-    return folder
 
 
 def configured(inputs: Path, folder: Path) -> Path:
@@ -39,15 +31,22 @@ def configured(inputs: Path, folder: Path) -> Path:
     return folder / "run.yaml"
 
 
-def started(config: Path) -> subprocess.Popen[str]:
+def started(config: Path, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a run in a process group of its own; without an environment it starts its own Prefect server."""
     command = [sys.executable, "-m", "flows.cli", "run", "--config", str(config)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+        env=environment,
     )
 
 
-def finished(config: Path) -> dict[str, object]:
-    process = started(config)
+def finished(config: Path, environment: dict[str, str]) -> dict[str, object]:
+    process = started(config, environment)
     _, errors = process.communicate(timeout=400)
     assert process.returncode == 0, errors
     outcome: dict[str, object] = json.loads((config.parent / "out" / "run.json").read_text())
@@ -55,16 +54,25 @@ def finished(config: Path) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    return finished(configured(inputs, tmp_path_factory.mktemp("calm") / "run"))
+def calm(inputs: Path, served: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of a run that nobody disturbed."""
+    config = configured(inputs, tmp_path_factory.mktemp("calm") / "run")
+    finished(config, served)
+    return config
+
+
+@pytest.fixture(scope="module")
+def undisturbed(calm: Path) -> dict[str, object]:
+    outcome: dict[str, object] = json.loads((calm.parent / "out" / "run.json").read_text())
+    return outcome
 
 
 @pytest.mark.parametrize("stage", ["tiling", "screening"])
 def test_killed_in_a_stage_and_run_again(
-    stage: str, inputs: Path, tmp_path: Path, undisturbed: dict[str, object]
+    stage: str, inputs: Path, served: dict[str, str], tmp_path: Path, undisturbed: dict[str, object]
 ) -> None:
     config = configured(inputs, tmp_path / "run")
-    process = started(config)
+    process = started(config, served)
     limit = time.monotonic() + 300
     while not (config.parent / "out" / "work" / stage).is_dir():
         assert process.poll() is None, "the run ended before it was killed"
@@ -73,7 +81,7 @@ def test_killed_in_a_stage_and_run_again(
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not (config.parent / "out" / "run.json").exists()
-    assert finished(config) == undisturbed
+    assert finished(config, served) == undisturbed
 
 
 def test_interrupted_by_hand_it_says_how_to_go_on(inputs: Path, tmp_path: Path) -> None:
@@ -91,16 +99,17 @@ def test_interrupted_by_hand_it_says_how_to_go_on(inputs: Path, tmp_path: Path) 
 
 
 def test_a_changed_threshold_does_again_only_what_depends_on_it(
-    inputs: Path, tmp_path: Path, undisturbed: dict[str, object]
+    calm: Path, served: dict[str, str], tmp_path: Path
 ) -> None:
-    config = configured(inputs, tmp_path / "run")
-    finished(config)
-    work = config.parent / "out" / "work"
-    before = {path.parent for path in work.glob("*/*/shard.json")}
+    shutil.copytree(calm.parent, tmp_path / "run")
+    config = tmp_path / "run" / calm.name
     settings = yaml.safe_load(config.read_text())
+    settings["out"] = str(config.parent / "out")
     settings["screening"] = {"alpha": 0.04}
     settings["release"]["version"] = "1.0.1"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    finished(config)
+    work = config.parent / "out" / "work"
+    before = {path.parent for path in work.glob("*/*/shard.json")}
+    finished(config, served)
     made = sorted({path.parent for path in work.glob("*/*/shard.json")} - before)
     assert [folder.parent.name for folder in made] == ["queue", "reviewed", "screening"]
