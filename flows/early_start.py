@@ -21,7 +21,8 @@ def prefect_started_beside() -> Iterator[None]:
 
 def _start() -> None:
     with suppress(Exception):
-        import flows.curate  # noqa: F401
         from prefect.client.orchestration import get_client
+
+        import flows.curate  # noqa: F401
 
         get_client(sync_client=True)
