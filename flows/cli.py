@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -62,6 +63,11 @@ def main(arguments: list[str] | None = None) -> Any:
     except SlidesmithError as error:
         click.echo(f"slidesmith: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        named = f" {Path(error.filename).name!r}" if error.filename else ""
+        reason = (error.strerror or str(error)).lower()
+        click.echo(f"slidesmith: {reason}:{named}; check the path, its permissions and the free space", err=True)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("slidesmith: interrupted; run the same command again to continue", err=True)
         sys.exit(130)

@@ -69,6 +69,15 @@ def test_bad_input_is_one_clear_line_and_exit_code_two(tmp_path: Path, yaml: str
     assert done.stdout == ""
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["demo", "--out", "/proc/demo-out", "--dry-run"])
+    assert stop.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("slidesmith: ")
+    assert "check the path, its permissions" in line
+
+
 def test_a_verb_that_does_not_exist_is_named() -> None:
     done = run("tyle")
     assert done.returncode == 2
