@@ -15,7 +15,7 @@ _VERBS = {
     "demo": "everything, on synthetic slides: no key, no server, no download",
     "run": "the whole curation from a configuration file",
     "tile": "slides to aligned multi-magnification tiles",
-    "kg": "the medical knowledge graph: build, link, paths, stats",
+    "kg": "the medical knowledge graph: fetch, build, link, paths, query, validate, export",
     "screen": "text-only leakage screening of any multiple-choice file",
     "review": "flagged items and annotators' decisions",
     "release": "versioned datasets: list, show, verify, diff",

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from kg.sources import Registered, local_source, register
 from schemas.errors import GraphError, MissingExtraError
@@ -19,7 +20,7 @@ def fetch(
     names: Sequence[str] | None = None,
     *,
     progress: Callable[[str, str], None] | None = None,
-    progressbar: bool = False,
+    bar: Callable[[str], Any] | None = None,
     entries: dict[str, Registered] | None = None,
 ) -> list[Path]:
     """Download sources that are not there yet; return where all of them stand.
@@ -31,7 +32,8 @@ def fetch(
         folder: where the files belong.
         names: which sources; None takes the whole register.
         progress: called with the name of a source and `kept` or `fetched`.
-        progressbar: True to let pooch draw a bar (needs tqdm).
+        bar: called with the name of a source, returns what pooch calls a progress bar: `total`, `update`, `reset`,
+            `close`.
         entries: register to use; default is `sources.yaml`.
 
     Raises:
@@ -50,7 +52,7 @@ def fetch(
             raise GraphError(f"{name} is no source of the register", remedy=f"known are {', '.join(known)}")
         kept = _is_there(known[name], folder)
         if not kept:
-            _download(known[name], folder, progressbar)
+            _download(known[name], folder, bar(name) if bar else False)
         if progress:
             progress(name, "kept" if kept else "fetched")
         placed.append(folder / known[name].file)
@@ -67,22 +69,22 @@ def _is_there(entry: Registered, folder: Path) -> bool:
     return True
 
 
-def _download(entry: Registered, folder: Path, progressbar: bool) -> None:
+def _download(entry: Registered, folder: Path, bar: Any) -> None:
     import requests
 
     pooch = importlib.import_module("pooch")
 
+    pooch.get_logger().setLevel("WARNING")
     if entry.url is None:
         raise GraphError(f"{entry.name} has no official address", remedy=f"put {entry.file} into {folder}")
     with tempfile.TemporaryDirectory(prefix=".fetch.", dir=folder) as hidden:
         place = Path(hidden)
         try:
-            raw = Path(
-                pooch.retrieve(entry.url, known_hash=None, fname="download", path=place, progressbar=progressbar)
-            )
+            loader = pooch.HTTPDownloader(progressbar=bar) if bar else None
+            raw = Path(pooch.retrieve(entry.url, None, fname="download", path=place, downloader=loader))
         except (requests.RequestException, OSError, ValueError) as error:
             raise GraphError(
-                f"{entry.name} could not be fetched from {entry.url} ({error})",
+                f"{entry.name} could not be fetched from {entry.url} ({type(error).__name__})",
                 remedy=f"try again, or put {entry.file} into {folder}",
             ) from error
         whole = place / entry.file

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from kg.graph import Graph
 from kg.paths import information_content
@@ -27,7 +29,7 @@ _OTHER = "#777777"
 _STROKES = {"has": "", "may": "6 4", "excludes": "2 3", None: ""}
 _EXCLUDES = "#c62828"
 _WIDTH, _ROW = 1300, 42
-_LONGEST = 52  # characters of a label that fit beside its dot; the whole name shows on pointing
+_LONGEST = 46  # characters of a label that fit beside its dot; the whole name shows on pointing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class _Placed:
 
 
 def neighbourhood_html(graph: Graph, curie: str, *, limit: int = 28) -> str:
-    """Return a page that shows a concept and what is said of it, the most specific neighbours first.
+    """Return a page that shows a concept and what is said of it: of every category the most specific neighbours.
 
     Solid lines are `has` and hierarchy, dashed ones `may`, dotted red ones `excludes`; pointing at a line tells the
     statement with its source.
@@ -61,13 +63,24 @@ def neighbourhood_html(graph: Graph, curie: str, *, limit: int = 28) -> str:
         ),
     )
     others = list(dict.fromkeys(_other(edge, curie) for edge in edges))
-    shown = sorted(others[:limit], key=lambda other: (graph.nodes[other].category, graph.nodes[other].label))
+    shown = sorted(
+        _of_every_kind(graph, others, limit), key=lambda other: (graph.nodes[other].category, graph.nodes[other].label)
+    )
     places = {curie: _Placed(centre, _WIDTH / 2, _height(len(shown)) / 2)}
     for index, other in enumerate(shown):
         places[other] = _Placed(graph.nodes[other], *_place(index, len(shown)))
     lines = "".join(_line(graph, edge, places) for edge in edges if _other(edge, curie) in places)
     dots = "".join(_dot(placed, placed.node is centre) for placed in places.values())
     return _page(centre, lines + dots, len(shown), len(others), sorted({p.node.category for p in places.values()}))
+
+
+def _of_every_kind(graph: Graph, others: Sequence[str], limit: int) -> list[str]:
+    """Return at most `limit` neighbours, taken in turn from each category, in their order within it."""
+    by_category: dict[Category, list[str]] = {}
+    for other in others:
+        by_category.setdefault(graph.nodes[other].category, []).append(other)
+    turns = zip_longest(*by_category.values())
+    return [other for turn in turns for other in turn if other is not None][:limit]
 
 
 def _other(edge: Edge, curie: str) -> str:

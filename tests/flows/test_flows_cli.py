@@ -98,17 +98,3 @@ def test_doctor_speaks_to_people_and_to_machines(capsys: pytest.CaptureFixture[s
 def test_doctor_says_which_reader_a_slide_gets(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "--json", "--slide", str(shared / "slides" / "cmu-1-small-region.svs")])
     assert json.loads(capsys.readouterr().out)["slide"]["reader"] == "native"
-
-
-def test_kg_paths_cite_a_source_on_every_hop(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["kg", "paths", "--from", "solid architecture", "--to", "SSG:breast_medullary_carcinoma", "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert found["paths"]
-    assert all(hop["source"] for path in found["paths"] for hop in path["hops"])
-
-
-def test_kg_link_tells_status(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["kg", "link", "Solid architecture with prominent nucleoli. No geographic necrosis is seen.", "--json"])
-    status = {row["label"]: row["status"] for row in json.loads(capsys.readouterr().out)["links"]}
-    assert status["solid architecture"] == "present"
-    assert status["geographic necrosis"] == "absent"

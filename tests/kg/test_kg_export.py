@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
+from rdflib import Variable
 import rdflib
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -125,6 +126,12 @@ def test_sparql_walks_the_hierarchy_as_the_graph_does(starter: Graph) -> None:
 
 def test_rdflib_sees_the_same_triples(starter: Graph) -> None:
     assert len(to_rdflib(starter, oxigraph=False)) == len(store_of(starter))
+
+
+def test_rdflib_asks_pyoxigraph_and_gets_what_it_gets_itself(starter: Graph) -> None:
+    query = "select (count(*) as ?n) where { ?a rdfs:subClassOf+ ?b }"
+    (row,) = to_rdflib(starter).query(query).bindings
+    assert str(row[Variable("n")]) == select(store_of(starter), query)[0]["n"]
     assert ox.NamedNode(to_iri("SSG:carcinoma")).value.endswith("carcinoma")
 
 
