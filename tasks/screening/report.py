@@ -14,6 +14,7 @@ import numpy as np
 from schemas.records import Rejection
 from tasks.screening.board import CERTIFIER
 from tasks.screening.gates import ReaderCell
+from tasks.screening.repair import Repair
 from tasks.screening.screen import DECIDING, Cell, Screening
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -74,12 +75,15 @@ def _cell(cell: Cell) -> dict[str, Any]:
     }
 
 
-def full_report(rounds: Sequence[Screening], rejections: Sequence[Rejection]) -> dict[str, Any]:
-    """Return everything but the items: summary, cells with cues, readers in every part, rejections, every round."""
+def full_report(
+    rounds: Sequence[Screening], rejections: Sequence[Rejection], repairs: Sequence[Repair] = ()
+) -> dict[str, Any]:
+    """Return everything but the items: summary, cells with cues, readers in every part, rejections, rounds, repairs."""
     by_reason = Counter(row.reason for row in rejections)
     return {
         "summary": rounds[-1].summary() if rounds else None,
         "rejected": dict(sorted(by_reason.items())),
+        "repairs": [asdict(repair) for repair in repairs],
         "rounds": [
             {"summary": r.summary(), "cells": [_cell(cell) for cell in r.cells], "results": result_rows(r)}
             for r in rounds
@@ -154,7 +158,13 @@ def _flag_rows(screening: Screening) -> list[dict[str, Any]]:
 
 
 def write_html(
-    path: Path, rounds: Sequence[Screening], rejections: Sequence[Rejection], *, title: str, source: str = ""
+    path: Path,
+    rounds: Sequence[Screening],
+    rejections: Sequence[Rejection],
+    *,
+    title: str,
+    source: str = "",
+    repairs: Sequence[Repair] = (),
 ) -> None:
     """Write the report as one page that loads nothing.
 
@@ -164,6 +174,7 @@ def write_html(
         rejections: items left out, with reasons.
         title: heading.
         source: name of the screened file, if any.
+        repairs: what was done between the rounds.
     """
     import jinja2
 
@@ -181,6 +192,7 @@ def write_html(
         screening=last,
         summary=last.summary(),
         rounds=[r.summary() for r in rounds],
+        repairs=list(repairs),
         readers=readers,
         by_place=by_place,
         shown=_shown(last),

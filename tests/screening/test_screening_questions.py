@@ -12,7 +12,8 @@ from schemas.records.generation import Dimension
 from tasks.screening.canonical import canonicalise, names_a_letter
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.planted import Leak, planted_items
-from tasks.screening.questions import Outcome, screen_and_drop, screen_questions
+from tasks.screening.questions import screen_questions
+from tasks.screening.rounds import Outcome, screen_and_drop
 from tasks.store import Shard, ShardStore, ShardWriter
 
 CONFIG = ScreeningConfig(trees=10, forest_trees=6, permutations=199)

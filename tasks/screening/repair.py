@@ -1,0 +1,121 @@
+"""Repair by cue: what can be done about a cell that leaks, and how its questions are to be written anew."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+
+from schemas.ids import digest
+from schemas.records import Question
+from tasks.screening.cues import COMBINATION
+from tasks.screening.screen import Cell
+
+Operation = Literal["shuffle", "rewrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What is to be done about one failing cell.
+
+    Attributes:
+        cell: the cell.
+        operation: `shuffle` places the keys anew, `rewrite` has the questions written again.
+        cues: names of the cues that gave keys away, the most telling first.
+        constraints: what the writer is told, one text per cue, with giveaway words where there are any.
+        version: version of the constraint set.
+        round: the repair's number, from 1.
+    """
+
+    cell: str
+    operation: Operation
+    cues: tuple[str, ...]
+    constraints: tuple[str, ...]
+    version: int
+    round: int
+
+
+Rewriter = Callable[[Repair, Sequence[Question]], Sequence[Question | None]]
+"""Writes a cell's questions again: per question the new one, or None where there is none."""
+
+
+@cache
+def constraint_set() -> dict[str, Any]:
+    """Return the versioned constraints: `{version, cues: {cue: {operation, text}}}`."""
+    text = (Path(__file__).parent / "constraints.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def plan_repair(cell: Cell, number: int) -> Repair:
+    """Return the repair of a failing cell: positions are shuffled, everything else has to be written again."""
+    known = constraint_set()
+    cues = [cue for cue in cell.cues if cue.name in known["cues"]]
+    names = [cue.name for cue in cues] or [COMBINATION]
+    texts = [known["cues"][name]["text"] for name in names]
+    for place, cue in enumerate(cues):
+        if cue.examples:
+            texts[place] += f" ({', '.join(cue.examples)})"
+    operation = known["cues"][names[0]]["operation"]
+    return Repair(cell.name, operation, tuple(names), tuple(texts), int(known["version"]), number)
+
+
+def _turned(question: Question, place: int) -> Question:
+    """Return the question with its options turned until the key stands at `place`."""
+    k = len(question.options)
+    turn = (question.answer_index - place) % k
+    order = [(position + turn) % k for position in range(k)]
+    concepts = question.option_concepts
+    return replace(
+        question,
+        options=tuple(question.options[position] for position in order),
+        option_concepts=tuple(concepts[position] for position in order) if len(concepts) == k else concepts,
+        answer_index=place,
+    )
+
+
+def shuffle_keys(questions: Sequence[Question], seed: int) -> list[Question]:
+    """Return questions with the key at every place equally often, give or take one, within cell, split and size.
+
+    Which question gets which place depends on the seed and the questions' ids alone. Options are turned, not mixed, so
+    that their order among themselves stays.
+    """
+    parts: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    for i, question in enumerate(questions):
+        parts[question.cell, question.split, len(question.options)].append(i)
+    turned = list(questions)
+    for (cell, split, size), members in sorted(parts.items()):
+        members.sort(key=lambda i: questions[i].question_id)
+        rng = np.random.default_rng([seed, int(digest(cell, split, size)[:12], 16)])
+        places = rng.permutation(np.arange(len(members)) % size)
+        for i, place in zip(members, places.tolist(), strict=True):
+            turned[i] = _turned(questions[i], place)
+    return turned
+
+
+def repaired(
+    questions: Sequence[Question], repair: Repair, seed: int, rewrite: Rewriter | None
+) -> list[Question | None] | None:
+    """Return a cell's questions after a repair, None for each that could not be repaired; None if nothing can be done.
+
+    Raises:
+        ValueError: the rewriter did not return one entry per question, or one of another cell.
+    """
+    if repair.operation == "shuffle":
+        return [
+            replace(question, round=question.round + 1) for question in shuffle_keys(questions, seed + repair.round)
+        ]
+    if rewrite is None:
+        return None
+    written = list(rewrite(repair, questions))
+    if len(written) != len(questions) or any(new is not None and new.cell != repair.cell for new in written):
+        raise ValueError(f"the rewriter of {repair.cell} must return one question of that cell, or None, for each")
+    return [
+        None if new is None else replace(new, round=old.round + 1) for new, old in zip(written, questions, strict=True)
+    ]
