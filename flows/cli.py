@@ -18,7 +18,7 @@ _VERBS = {
     "kg": "the medical knowledge graph: fetch, build, link, paths, query, validate, export",
     "screen": "text-only leakage screening of any multiple-choice file",
     "review": "flagged items and annotators' decisions",
-    "release": "versioned datasets: list, show, verify, diff",
+    "release": "versioned datasets: publish, show, diff, verify, pull, export, tag, retract",
     "train": "train from a release",
     "evaluate": "evaluate a trained model with its blind control",
     "doctor": "what is installed and what works",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.arrow import schema_of
 from schemas.ids import file_sha256
+from schemas.migrations import SCHEMA_VERSION
 from schemas.records import TABLES
 from tasks.releases.candidate import Candidate
 from tasks.releases.card import Card
@@ -110,6 +111,7 @@ class Edition:
         return plain(
             {
                 **{name: chosen[name] for name in ("dataset", "version", *METADATA)},
+                "schema_version": SCHEMA_VERSION,
                 "created": self.created,
                 "fingerprint": self.fingerprint(tables),
                 "parents": self._parents(),

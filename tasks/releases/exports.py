@@ -33,6 +33,29 @@ def export_hub(release: Release, to: Path) -> Path:
     return to
 
 
+def sql_catalog(uri: str, warehouse: str) -> Any:
+    """Return an Iceberg catalog that stands in an SQL database; the caller closes it.
+
+    Args:
+        uri: address of the database, as SQLAlchemy takes it.
+        warehouse: folder (made if needed) or address for the tables' metadata.
+
+    Raises:
+        InputError: the address cannot be used.
+        MissingExtraError: pyiceberg is not installed.
+    """
+    sql = need("pyiceberg.catalog.sql", "gate", "registering in an Iceberg catalog")
+    if "://" not in warehouse:
+        Path(warehouse).mkdir(parents=True, exist_ok=True)
+    errors = need("sqlalchemy.exc", "gate", "registering in an Iceberg catalog")
+    try:
+        return sql.SqlCatalog("slidesmith", uri=uri, warehouse=_address(warehouse))
+    except errors.SQLAlchemyError as error:
+        raise InputError(
+            "the address of the Iceberg catalog cannot be used", remedy="give one such as sqlite:///catalog.db"
+        ) from error
+
+
 def export_iceberg(release: Release, catalog: Any, namespace: str | None = None) -> dict[str, int]:
     """Register a release's files as tables of an Iceberg catalog, each with a tag `v<version>`; no file is copied.
 

@@ -33,6 +33,11 @@ class Release:
         return str(self.manifest["version"])
 
     @property
+    def schema_version(self) -> int:
+        """Return the version of the tables' columns."""
+        return int(self.manifest.get("schema_version", 1))
+
+    @property
     def fingerprint(self) -> str:
         """Return the digest of every cell; it ignores row order and file layout."""
         return str(self.manifest["fingerprint"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import InputError
+from schemas.migrations import SCHEMA_VERSION
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.publish import publish
 from tasks.releases.pull import pull
@@ -51,6 +52,11 @@ def retract(place: ReleaseStore | Path | str, dataset: str, patient: str, create
         where = f"only older versions do: {', '.join(affected)}" if affected else "no version does"
         raise InputError(
             f"{latest.name} holds no patient {patient!r}; {where}", remedy="give the pseudonym as in `slides`"
+        )
+    if latest.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            f"{latest.name} has the columns of schema version {latest.schema_version}",
+            remedy="publish a version of the dataset with this Slidesmith first",
         )
     with tempfile.TemporaryDirectory(prefix="slidesmith-retract-") as folder:
         local = latest if isinstance(store, LocalStore) else pull(latest, Path(folder) / "pulled")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from schemas.migrations import SCHEMA_VERSION, migrated
 from tasks.releases.published import published_schema
 from tasks.releases.read import Release
 
@@ -39,7 +40,10 @@ def _groups(release: Release, table: str, columns: list[str], but: Collection[st
             continue
         with release.open(entry["path"]) as stream, pq.ParquetFile(stream) as file:
             for at in range(file.num_row_groups):
-                yield file.read_row_group(at, columns=columns)
+                if release.schema_version == SCHEMA_VERSION:
+                    yield file.read_row_group(at, columns=columns)
+                else:
+                    yield migrated(table, file.read_row_group(at), release.schema_version).select(columns)
 
 
 def find_rows(release: Release, table: str, column: str, value: str) -> list[dict[str, Any]]:
@@ -49,7 +53,7 @@ def find_rows(release: Release, table: str, column: str, value: str) -> list[dic
         with release.open(entry["path"]) as stream, pq.ParquetFile(stream) as file:
             for at in range(file.num_row_groups):
                 if value in file.read_row_group(at, columns=[column]).column(column).to_pylist():
-                    rows = file.read_row_group(at)
+                    rows = migrated(table, file.read_row_group(at), release.schema_version)
                     found += _digested(rows.filter(pc.equal(rows.column(column), value))).to_pylist()
     return found
 
