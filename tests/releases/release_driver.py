@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import queue
 import shutil
 import signal
 import sys
@@ -108,7 +109,7 @@ def race(candidate: Candidate, uri: str, content: str) -> list[tuple[int, str, s
     """Let processes publish one version: eight of different content, or three of the same."""
     competitors = 8 if content == "different" else 3
     context = multiprocessing.get_context("fork")
-    gate, found = context.Barrier(competitors), context.SimpleQueue()
+    gate, found = context.Barrier(competitors), context.Queue()
     processes = []
     for number in range(competitors):
         mine = candidate
@@ -119,7 +120,13 @@ def race(candidate: Candidate, uri: str, content: str) -> list[tuple[int, str, s
         processes.append(context.Process(target=compete, args=(mine, uri, number, gate, found)))
     for process in processes:
         process.start()
-    outcomes = [found.get() for _ in processes]
+    outcomes = []
+    while len(outcomes) < competitors:
+        try:
+            outcomes.append(found.get(timeout=1))
+        except queue.Empty:
+            if not any(process.is_alive() for process in processes) and found.empty():
+                raise SystemExit("a competitor ended without an outcome") from None
     for process in processes:
         process.join()
     return sorted(outcomes)
