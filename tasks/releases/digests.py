@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -72,10 +73,7 @@ def _cells(cells: pa.Array) -> pa.Array:
     elif pa.types.is_list(kind):
         texts = _list_cells(cells)
     elif pa.types.is_binary(kind):
-        texts = pa.array(
-            [None if value is None else hashlib.sha256(value).hexdigest() for value in cells.to_pylist()],
-            pa.large_string(),
-        )
+        texts = pa.array(_binary_digests(cells), pa.large_string())
     elif pa.types.is_string(kind):
         size = pc.binary_length(cells).cast(pa.large_string())
         texts = _joined(size, _constant(":"), cells.cast(pa.large_string()))
@@ -83,6 +81,19 @@ def _cells(cells: pa.Array) -> pa.Array:
         whole = cells.view(pa.int64()) if pa.types.is_float64(kind) else cells
         texts = _joined(whole.cast(pa.large_string()), _constant(";"))
     return pc.if_else(cells.is_valid(), texts, _constant("~"))
+
+
+def _binary_digests(cells: pa.Array) -> list[str | None]:
+    """Return the SHA-256 (hex) of each value, read where it lies: images are most of a release and are not copied."""
+    _, offsets, values = cells.buffers()
+    width = np.int64 if pa.types.is_large_binary(cells.type) else np.int32
+    ends = np.frombuffer(offsets, width, len(cells) + 1, cells.offset * np.dtype(width).itemsize).tolist()
+    held = memoryview(values or b"")
+    valid = cells.is_valid().to_pylist()
+    return [
+        hashlib.sha256(held[start:end]).hexdigest() if there else None
+        for there, (start, end) in zip(valid, itertools.pairwise(ends), strict=True)
+    ]
 
 
 def _list_cells(cells: pa.Array) -> pa.Array:

@@ -120,7 +120,7 @@ def race(candidate: Candidate, uri: str, content: str) -> list[tuple[int, str, s
         processes.append(context.Process(target=compete, args=(mine, uri, number, gate, found)))
     for process in processes:
         process.start()
-    outcomes = []
+    outcomes: list[tuple[int, str, str]] = []
     while len(outcomes) < competitors:
         try:
             outcomes.append(found.get(timeout=1))
