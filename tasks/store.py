@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 import tempfile
 import time
 from collections import Counter
@@ -214,8 +215,22 @@ class ShardStore:
 
     def sweep(self, older_than_s: float = 86_400.0) -> int:
         """Remove hidden folders that killed makers left behind; return how many."""
-        limit = time.time() - older_than_s
-        stale = [path for path in self.root.glob("*/.*") if path.is_dir() and path.stat().st_mtime < limit]
-        for path in stale:
+        return remove_stale(self.root.glob("*/.*"), older_than_s)
+
+
+def remove_stale(paths: Iterable[Path], older_than_s: float) -> int:
+    """Remove those of the folders that nobody has changed for so long; return how many.
+
+    A folder may vanish at any moment: its owner, or another sweeper, has removed it.
+    """
+    limit = time.time() - older_than_s
+    removed = 0
+    for path in paths:
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(state.st_mode) and state.st_mtime < limit:
             shutil.rmtree(path, ignore_errors=True)
-        return len(stale)
+            removed += 1
+    return removed

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from schemas.errors import StoreError
+from tasks.store import remove_stale
 
 MANIFEST = "manifest.json"
 OBJECTS = "objects"
@@ -201,11 +201,7 @@ class LocalStore:
 
 def sweep(root: Path, older_than_s: float = STALE_S) -> int:
     """Remove the scratch folders that killed publishers left behind; return how many."""
-    limit = time.time() - older_than_s
-    stale = [path for path in root.glob(f"{SCRATCH}*") if path.stat().st_mtime < limit]
-    for path in stale:
-        shutil.rmtree(path, ignore_errors=True)
-    return len(stale)
+    return remove_stale(root.glob(f"{SCRATCH}*"), older_than_s)
 
 
 def open_store(place: Path | str) -> ReleaseStore:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 
 from schemas.errors import CountsError, StoreError
 from schemas.records import Rejection
-from tasks.store import ShardStore, ShardWriter, shard_key
+from tasks.store import ShardStore, ShardWriter, remove_stale, shard_key
 
 
 def numbers(out: ShardWriter) -> None:
@@ -73,6 +74,23 @@ def test_killed_in_the_middle_the_work_is_simply_not_done(tmp_path: Path) -> Non
     store.ensure("tiling", "k", numbers)
     assert store.sweep(older_than_s=-1) == 1
     assert [path.name for path in (tmp_path / "tiling").iterdir()] == ["k"]
+
+
+def test_what_vanishes_while_it_is_swept_is_passed_over(tmp_path: Path) -> None:
+    """Eight publishers at once met this: a neighbour's scratch folder was listed, then gone."""
+    left, fresh, gone = (tmp_path / name for name in ("left", "fresh", "gone"))
+    for folder in (left, fresh, gone):
+        folder.mkdir()
+    os.utime(left, (0, 0))
+
+    def listed() -> Iterator[Path]:
+        for path in (left, fresh, gone):
+            if path == gone:
+                gone.rmdir()
+            yield path
+
+    assert remove_stale(listed(), 60) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["fresh"]
 
 
 def _make(root: Path) -> None:
