@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from kg.sources import STARTER_NAME
 from schemas.errors import ConfigError
 from tasks.generation.config import GenerationConfig
 from tasks.releases.config import ReleaseConfig
@@ -23,6 +24,12 @@ class GraphConfig(StageConfig):
 
     sources_dir: Path | None = Field(default=None, description="folder of ontology files named as in kg/sources.yaml")
     sources: tuple[str, ...] = Field(default=(), description="names of kg/sources.yaml to merge with the starter graph")
+
+    @model_validator(mode="after")
+    def _named_sources_have_a_folder(self) -> GraphConfig:
+        if set(self.sources) - {STARTER_NAME} and self.sources_dir is None:
+            raise ValueError(f"`sources` names {', '.join(self.sources)}, but `sources_dir` is not given")
+        return self
 
 
 class DemoConfig(StageConfig):
@@ -153,6 +160,8 @@ def _explain(error: ValidationError) -> str:
             problems.append(f"unknown key `{key}`")
         elif item["type"] == "missing":
             problems.append(f"`{key}` is missing")
+        elif item["type"] == "value_error" and isinstance(item["input"], dict):
+            problems.append(f"`{key}`: {item['ctx']['error']}")
         else:
             problems.append(f"`{key}` is {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}")
     return "; ".join(problems)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.config import RunConfig
-from schemas.ids import file_sha256
+from kg.sources import register
 from schemas.records import Rejection
+from tasks.digests import remembered_sha256
 from tasks.settings import code_version
 from tasks.store import ShardStore, shard_key
 from tasks.tiling.manifest import SlideSource, read_sources
@@ -49,6 +50,9 @@ class Plan:
     def _key(self, stage: str, inputs: Any, config: Any, *code: str) -> str:
         return shard_key(stage, inputs=inputs, config=config, code=code_version(*_SHARED_CODE, *code))
 
+    def _file(self, path: Path) -> str | None:
+        return remembered_sha256(path, _digests(self.config)) if path.is_file() else None
+
     def _dump(self, section: str) -> Any:
         return getattr(self.config, section).model_dump(mode="json")
 
@@ -66,17 +70,18 @@ class Plan:
 
     @cached_property
     def graph(self) -> str:
-        """Key of the knowledge graph."""
+        """Key of the knowledge graph: the bytes of the named ontologies count, not where they lie."""
         graph = self.config.graph
-        files = sorted(graph.sources_dir.iterdir()) if graph.sources_dir and graph.sources_dir.is_dir() else []
-        stats = [(path.name, path.stat().st_size) for path in files if path.is_file()]
-        return self._key("graph", stats, list(graph.sources), "kg")
+        known = register()
+        files = [graph.sources_dir / known[name].file for name in graph.sources if graph.sources_dir and name in known]
+        inputs = [(path.name, self._file(path)) for path in files]
+        return self._key("graph", inputs, list(graph.sources), "kg")
 
     @cached_property
     def reports(self) -> str:
         """Key of the linked reports."""
         files, root = self.report_files()
-        inputs = [[path, patient, _sha256(root / path)] for path, patient in sorted(files.items())]
+        inputs = [[path, patient, self._file(root / path)] for path, patient in sorted(files.items())]
         return self._key("reports", [inputs, self.graph], {}, "tasks/generation", "kg")
 
     def report_files(self) -> tuple[dict[str, str], Path]:
@@ -91,7 +96,7 @@ class Plan:
     def features(self) -> tuple[str, ...]:
         """Keys of the fields with their features, one a slide."""
         section = self.config.generation.features.model_dump(mode="json")
-        captions = _sha256(self.config.captions) if self.config.captions else None
+        captions = self._file(self.config.captions) if self.config.captions else None
         code = ("tasks/generation", "kg")
         return tuple(
             self._key("features", [tiles, self.reports, source.annotations_sha256, captions], section, *code)
@@ -124,7 +129,9 @@ class Plan:
     @cached_property
     def reviewed(self) -> str:
         """Key of what is left after the annotators' decisions."""
-        return self._key("reviewed", [self.queue, _sha256(self.decisions_file)], self._dump("review"), "tasks/review")
+        return self._key(
+            "reviewed", [self.queue, self._file(self.decisions_file)], self._dump("review"), "tasks/review"
+        )
 
     @cached_property
     def release(self) -> str:
@@ -176,14 +183,14 @@ def make_plan(config: RunConfig) -> Plan:
     Raises:
         InputError: the slides' folder or the manifest is missing or lacks a column.
     """
-    sources, rejected = read_sources(config.slides, manifest=config.manifest, cache=config.out / "work" / "digests")
+    sources, rejected = read_sources(config.slides, manifest=config.manifest, cache=_digests(config))
     return Plan(config, tuple(sources), tuple(rejected))
+
+
+def _digests(config: RunConfig) -> Path:
+    return config.out / "work" / "digests"
 
 
 def _identity(source: SlideSource) -> list[Any]:
     parts = (source.uri, source.patient_id, source.sha256, source.organ, source.stain, source.licence, source.mpp)
     return [*parts, source.report]
-
-
-def _sha256(path: Path) -> str | None:
-    return file_sha256(path) if path.is_file() else None

@@ -17,8 +17,10 @@ OUTCOME = "run.json"
 
 
 def dry_run_lines(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
-    """Return the plan as data and as lines: shards to do and shards done already, by stage."""
-    draw_demo(config)
+    """Return the plan as data and as lines: shards to do and shards done already, by stage; nothing is written."""
+    if not is_drawn(config) and config.demo:
+        lines = [f"{config.demo.slides} synthetic slides are not drawn yet; the shards are known once they are"]
+        return {"slides_to_draw": config.demo.slides}, lines
     plan = make_plan(config)
     todo: Counter[str] = Counter()
     done: Counter[str] = Counter()

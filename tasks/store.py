@@ -7,6 +7,7 @@ configuration and the stage's code, so finding a shard means that its work is do
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import tempfile
@@ -201,6 +202,7 @@ class ShardStore:
             )
             info.check_counts()
             (folder / SUMMARY).write_text(json.dumps(asdict(info), indent=1, sort_keys=True))
+            _settle(folder)
             self._publish(folder, stage, key)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -216,6 +218,16 @@ class ShardStore:
     def sweep(self, older_than_s: float = 86_400.0) -> int:
         """Remove hidden folders that killed makers left behind; return how many."""
         return remove_stale(self.root.glob("*/.*"), older_than_s)
+
+
+def _settle(folder: Path) -> None:
+    # A rename can reach the disk before the bytes that it publishes: after a power cut the shard would be there, torn.
+    for path in (*folder.rglob("*"), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_stale(paths: Iterable[Path], older_than_s: float) -> int:

@@ -1,14 +1,11 @@
-"""SHA-256 of slides, with a cache on disk so that a rerun does not read them again."""
+"""Which files make a slide, and their SHA-256."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from pathlib import Path
 
 from schemas.ids import digest, file_sha256
+from tasks.digests import remembered, remembered_sha256
 
 FOLDER_FORMATS = {".mrxs"}  # the file names a folder of the same stem that holds the pixels
 SERIES_FORMATS = {".dcm", ".vms", ".vmu"}  # all files of the folder belong together
@@ -42,38 +39,13 @@ def slide_sha256(path: Path, cache: Path | None = None) -> str:
 
     Args:
         path: the slide.
-        cache: folder to remember the result in, under the digest of path, size and modification time.
+        cache: folder to remember the result in; see `tasks.digests`.
 
     Raises:
         OSError: a file cannot be read.
     """
     files = slide_files(path)
-    entry = None if cache is None else cache / f"{digest(str(path), [_state(file) for file in files])[:32]}.json"
-    if entry is not None and (known := _recall(entry)):
-        return known
     if len(files) == 1:
-        result = file_sha256(path)
-    else:
-        result = digest([(file.relative_to(path.parent).as_posix(), file_sha256(file)) for file in files])
-    if entry is not None:
-        _remember(entry, result)
-    return result
-
-
-def _state(file: Path) -> tuple[str, int, int]:
-    state = file.stat()
-    return str(file), state.st_size, state.st_mtime_ns
-
-
-def _recall(entry: Path) -> str | None:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(entry.read_text())["sha256"])
-    return None
-
-
-def _remember(entry: Path, sha256: str) -> None:
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=entry.parent)
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump({"sha256": sha256}, stream)
-    Path(name).replace(entry)
+        return remembered_sha256(path, cache)
+    named = [(file.relative_to(path.parent).as_posix(), file) for file in files]
+    return remembered(files, cache, lambda: digest([(name, file_sha256(file)) for name, file in named]))

@@ -71,11 +71,17 @@ def test_bad_input_is_one_clear_line_and_exit_code_two(tmp_path: Path, yaml: str
 
 def test_a_folder_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["demo", "--out", "/proc/demo-out", "--dry-run"])
+        main(["kg", "build", "--out", "/proc/graph"])
     assert stop.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("slidesmith: ")
     assert "check the path, its permissions" in line
+
+
+def test_a_dry_run_of_the_demo_draws_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["demo", "--out", str(tmp_path / "demo"), "--slides", "6", "--dry-run"])
+    assert "6 synthetic slides are not drawn yet" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_verb_that_does_not_exist_is_named() -> None:

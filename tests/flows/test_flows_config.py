@@ -33,6 +33,10 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         ("slides: a\nout: b\ntiling: {tile_pixels: 3}\n", "unknown key `tiling.tile_pixels`"),
         ("slides: a\nout: b\ntiling: {tile_px: 3}\n", "`tiling.tile_px` is 3"),
         ("slides: a\nout: b\nscreening: {alpha: 2}\n", "`screening.alpha` is 2"),
+        (
+            "slides: a\nout: b\ngraph: {sources: [ncit]}\n",
+            "`graph`: `sources` names ncit, but `sources_dir` is not given",
+        ),
         ("out: b\n", "`slides` is missing"),
         ("slides: [a\n", "not a readable YAML file at line"),
         ("just words\n", "holds no settings"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -142,30 +141,6 @@ def test_the_files_of_a_dicom_folder_are_one_slide(tmp_path: Path) -> None:
         _slide(tmp_path, f"level{number}.dcm", bytes([number]))
     (source,), _ = read_sources(tmp_path)
     assert (source.uri, source.size_bytes) == ("level0.dcm", 3)
-
-
-def test_digests_are_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = _slide(tmp_path, "s.svs", b"first")
-    cache = tmp_path / "cache"
-    (first,), _ = read_sources(path, cache=cache)
-    with monkeypatch.context() as patch:
-        patch.setattr("tasks.tiling.hashing.file_sha256", lambda _: pytest.fail("the slide was read again"))
-        (again,), _ = read_sources(path, cache=cache)
-    assert again.sha256 == first.sha256
-    path.write_bytes(b"other")
-    os.utime(path, ns=(1, 1))
-    (changed,), _ = read_sources(path, cache=cache)
-    assert changed.sha256 != first.sha256
-
-
-def test_a_torn_cache_entry_is_made_again(tmp_path: Path) -> None:
-    path = _slide(tmp_path, "s.svs")
-    cache = tmp_path / "cache"
-    (first,), _ = read_sources(path, cache=cache)
-    for entry in cache.iterdir():
-        entry.write_text("{")
-    (again,), _ = read_sources(path, cache=cache)
-    assert again.sha256 == first.sha256
 
 
 @pytest.mark.parametrize(

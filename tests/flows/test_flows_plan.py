@@ -1,0 +1,69 @@
+"""The plan's keys follow content: what changed is done again, what only moved is not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.config import GraphConfig, RunConfig
+from flows.plan import Plan, make_plan
+from kg.sources import register
+
+
+@pytest.fixture
+def config(inputs: Path, tmp_path: Path) -> RunConfig:
+    ontologies = tmp_path / "ontologies"
+    ontologies.mkdir()
+    for name in ("ncit", "pato"):
+        (ontologies / register()[name].file).write_bytes(b"aaaa")
+    return RunConfig(
+        slides=inputs / "slides",
+        manifest=inputs / "manifest.csv",
+        out=tmp_path / "out",
+        graph=GraphConfig(sources_dir=ontologies, sources=("ncit",)),
+    )
+
+
+def ontology(config: RunConfig, name: str) -> Path:
+    assert config.graph.sources_dir is not None
+    return config.graph.sources_dir / register()[name].file
+
+
+def keys(plan: Plan) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for stage, key in plan.shards():
+        found.setdefault(stage, []).append(key)
+    return found
+
+
+def changed(before: Plan, after: Plan) -> set[str]:
+    return {stage for stage, made in keys(after).items() if made != keys(before)[stage]}
+
+
+def test_an_ontology_edited_without_changing_its_size_or_time_makes_another_graph(config: RunConfig) -> None:
+    before = make_plan(config)
+    assert before.graph
+    path = ontology(config, "ncit")
+    times = path.stat()
+    path.write_bytes(b"bbbb")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    touched = changed(before, make_plan(config))
+    assert {"graph", "reports", "features", "texts", "questions", "screening"} <= touched
+    assert not touched & {"slides", "tiling"}
+
+
+def test_an_ontology_that_is_not_named_counts_for_nothing(config: RunConfig) -> None:
+    before = make_plan(config)
+    assert before.graph
+    ontology(config, "pato").write_bytes(b"cccc")
+    assert changed(before, make_plan(config)) == set()
+
+
+def test_ontologies_may_move(config: RunConfig, tmp_path: Path) -> None:
+    before = make_plan(config)
+    shutil.copytree(ontology(config, "ncit").parent, tmp_path / "elsewhere")
+    moved = GraphConfig(sources_dir=tmp_path / "elsewhere", sources=("ncit",))
+    assert changed(before, make_plan(config.model_copy(update={"graph": moved}))) == set()
