@@ -83,5 +83,13 @@ class BlindControlError(SlidesmithError):
     """An image model does not beat its blind control."""
 
 
+class EndpointError(SlidesmithError):
+    """A language-model endpoint refuses every call, or does not answer any more."""
+
+
 class ReviewError(InputError):
     """A review event breaks the protocol or the hash chain."""
+
+
+class ReviewConflictError(ReviewError):
+    """A review event is well-formed but not what may come next: answered before, not yet answered, out of date."""

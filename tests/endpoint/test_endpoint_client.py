@@ -1,0 +1,276 @@
+"""The client against a real HTTP server on loopback that does what it is told."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from demo.scripted_endpoint import Fault, Said, ScriptedEndpoint, echo, last_words
+from schemas.errors import ConfigError, EndpointError
+from tasks.endpoint.answers import Answer, Failure
+from tasks.endpoint.choices import chosen_letter, letter_logprobs
+from tasks.endpoint.client import Endpoint
+from tasks.endpoint.ledger import read_ledger
+from tasks.endpoint.requests import Message, Request
+
+Connect = Callable[..., Endpoint]
+TINY_JPEG = b"\xff\xd8\xff\xe0 as good as an image"
+
+
+class Sentence(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    sentence: str
+
+
+def ask_for(text: str, **options: Any) -> Request:
+    return Request(f"item-{text}", "generation", (Message("user", text),), **options)
+
+
+def at_first(fault: Fault, times: int = 1) -> ScriptedEndpoint:
+    left = iter([fault] * times)
+    return ScriptedEndpoint(echo, lambda _digest, _before: next(left, None))
+
+
+def only_answer(client: Endpoint, request: Request) -> Answer:
+    (answer,) = client.ask([request])
+    assert isinstance(answer, Answer), answer
+    return answer
+
+
+def only_failure(client: Endpoint, request: Request) -> Failure:
+    (failure,) = client.ask([request])
+    assert isinstance(failure, Failure), failure
+    return failure
+
+
+def test_answers_come_in_the_order_of_the_requests(connect: Connect) -> None:
+    with ScriptedEndpoint(echo) as server:
+        answers = connect(server).ask([ask_for(f"text {n}") for n in range(30)])
+    assert [answer.text for answer in answers if isinstance(answer, Answer)] == [f"text {n}" for n in range(30)]
+
+
+def test_equal_requests_are_put_once_and_each_item_gets_the_answer(connect: Connect) -> None:
+    with ScriptedEndpoint(echo) as server:
+        answers = connect(server).ask([ask_for("same"), ask_for("other"), ask_for("same")])
+    assert len(server.calls) == 2
+    assert [answer.text for answer in answers if isinstance(answer, Answer)] == ["same", "other", "same"]
+
+
+def test_a_json_answer_is_asked_for_by_schema_and_arrives_as_an_object(connect: Connect) -> None:
+    with ScriptedEndpoint(echo) as server:
+        answer = only_answer(connect(server), ask_for("glands", reply=Sentence))
+    assert answer.value == Sentence(sentence="glands")
+    asked = server.calls[0].body["response_format"]["json_schema"]
+    assert asked["strict"] is True
+    assert asked["schema"]["required"] == ["sentence"]
+    assert asked["schema"]["additionalProperties"] is False
+
+
+def test_images_travel_as_data_urls(connect: Connect) -> None:
+    request = Request("tile", "features", (Message("user", "what is here?", (TINY_JPEG,)),))
+    with ScriptedEndpoint(echo) as server:
+        only_answer(connect(server), request)
+        other = Request("tile", "features", (Message("user", "what is here?", (TINY_JPEG + b"!",)),))
+        only_answer(connect(server), other)
+    sent = [call.body["messages"][0]["content"][1]["image_url"]["url"] for call in server.calls]
+    assert sent[0] == f"data:image/jpeg;base64,{base64.b64encode(TINY_JPEG).decode()}"
+    assert len(set(sent)) == 2
+
+
+def test_what_was_answered_is_never_asked_again(connect: Connect) -> None:
+    with ScriptedEndpoint(echo) as server:
+        first = only_answer(connect(server), ask_for("glands"))
+    again = only_answer(connect(server.url), ask_for("glands"))  # the server is gone
+    assert (again.text, again.ledger_id, again.cached, first.cached) == (first.text, first.ledger_id, True, False)
+
+
+@pytest.mark.parametrize("changed", [{"max_tokens": 9}, {"sample": 2}, {"top_logprobs": 5}, {"temperature": 0.7}])
+def test_whatever_changes_the_answer_is_asked_anew(connect: Connect, changed: dict[str, float]) -> None:
+    with ScriptedEndpoint(echo) as server:
+        only_answer(connect(server), ask_for("glands"))
+        only_answer(connect(server), ask_for("glands", **changed))
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("fault", ["throttle", "fail", "garbage", "drop"])
+def test_a_passing_fault_is_tried_again(connect: Connect, fault: Fault) -> None:
+    with at_first(fault, 2) as server:
+        assert only_answer(connect(server), ask_for("glands")).text == "glands"
+    assert len(server.calls) == 3
+
+
+def test_retry_after_is_obeyed_by_all_callers(connect: Connect) -> None:
+    throttled: list[str] = []
+
+    def once(digest: str, _before: int) -> Fault | None:
+        throttled.append(digest)
+        return "throttle" if len(throttled) == 1 else None
+
+    with ScriptedEndpoint(echo, once, retry_after_s=0.3) as server:
+        started = time.monotonic()
+        connect(server, concurrency=1).ask([ask_for("one"), ask_for("two")])
+        assert time.monotonic() - started >= 0.3
+    assert len(server.calls) == 3
+
+
+def test_a_wait_longer_than_permitted_is_a_failure(connect: Connect) -> None:
+    with at_first("throttle") as server:
+        server.retry_after_s = 3600
+        assert only_failure(connect(server), ask_for("glands")).reason == "endpoint_failed"
+    assert len(server.calls) == 1
+
+
+def test_silence_is_a_timeout_and_tried_again(connect: Connect) -> None:
+    with at_first("hang") as server:
+        assert only_answer(connect(server, timeout_s=0.3), ask_for("glands")).text == "glands"
+
+
+def test_a_lasting_fault_becomes_a_rejection(connect: Connect) -> None:
+    with at_first("fail", 99) as server:
+        row = only_failure(connect(server, attempts=3), ask_for("glands")).rejection()
+    assert len(server.calls) == 3
+    assert (row.item_id, row.stage, row.reason) == ("item-glands", "generation", "endpoint_failed")
+    assert "HTTP 503" in row.detail
+
+
+def test_a_declined_request_is_not_tried_again(connect: Connect) -> None:
+    with at_first("decline", 99) as server:
+        assert "HTTP 400" in only_failure(connect(server), ask_for("glands")).detail
+    assert len(server.calls) == 1
+
+
+def test_a_refusal_becomes_a_rejection(connect: Connect) -> None:
+    with at_first("refuse") as server:
+        assert only_failure(connect(server), ask_for("glands", reply=Sentence)).reason == "refused"
+    assert len(server.calls) == 1
+
+
+def test_a_malformed_answer_is_repaired_once_with_its_fault_named(connect: Connect) -> None:
+    with at_first("nonsense") as server:
+        answer = only_answer(connect(server), ask_for("glands", reply=Sentence))
+    assert isinstance(answer.value, Sentence)
+    repair = server.calls[1].body["messages"]
+    assert [message["role"] for message in repair] == ["user", "assistant", "user"]
+    assert "cannot be used" in repair[-1]["content"]
+
+
+def test_an_answer_malformed_twice_becomes_a_rejection_and_is_not_asked_again(connect: Connect) -> None:
+    with ScriptedEndpoint(lambda _body: Said('{"sentence": 1, "more": 2}')) as server:
+        for _ in range(2):
+            assert only_failure(connect(server), ask_for("glands", reply=Sentence)).reason == "malformed_answer"
+    assert len(server.calls) == 2
+
+
+def test_a_dead_endpoint_ends_the_run_instead_of_rejecting_everything(connect: Connect) -> None:
+    with at_first("fail", 99) as server, pytest.raises(EndpointError, match="in a row failed"):
+        connect(server, attempts=1).ask([ask_for(f"text {n}") for n in range(100)])
+    assert len(server.calls) < 16
+
+
+def test_the_key_comes_from_the_environment_and_is_written_nowhere(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    secret = "sk-this-must-not-be-seen"  # noqa: S105
+    with at_first("unauthorised", 99) as server, pytest.raises(ConfigError, match="ENDPOINT_KEY is not set"):
+        connect(server, api_key_env="ENDPOINT_KEY").ask([ask_for("glands")])
+    monkeypatch.setenv("ENDPOINT_KEY", secret)
+    with ScriptedEndpoint(lambda body: Said(last_words(body)), lambda _d, before: None if before else "fail") as server:
+        only_answer(connect(server, api_key_env="ENDPOINT_KEY"), ask_for("glands"))
+    assert server.calls[0].authorization == f"Bearer {secret}"
+    with at_first("unauthorised", 99) as server, pytest.raises(EndpointError, match="does not accept the key") as error:
+        connect(server, api_key_env="ENDPOINT_KEY").ask([ask_for("stroma")])
+    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) == 2
+    assert not [text for text in [*written, caplog.text, str(error.value)] if secret in text]
+
+
+def test_answers_are_untrusted_text(connect: Connect) -> None:
+    said = "a\x00b\u202ec\ue000d {{ 7 * 7 }} <script>"
+    with ScriptedEndpoint(lambda _body: Said(said)) as server:
+        assert only_answer(connect(server), ask_for("glands")).text == "abcd {{ 7 * 7 }} <script>"
+    with ScriptedEndpoint(lambda _body: Said("[" * 50_000)) as server:
+        assert only_failure(connect(server), ask_for("deep", reply=Sentence)).reason == "malformed_answer"
+
+
+def test_a_fenced_json_answer_is_read(connect: Connect) -> None:
+    with ScriptedEndpoint(lambda _body: Said('```json\n{"sentence": "glands"}\n```')) as server:
+        assert only_answer(connect(server), ask_for("?", reply=Sentence)).value == Sentence(sentence="glands")
+
+
+def test_letters_get_the_probabilities_of_their_tokens(connect: Connect) -> None:
+    tokens = {"A": -0.1, " A": -5.0, "B": -3.0, "The": -4.0}
+    with ScriptedEndpoint(lambda _body: Said("A", tokens)) as server:
+        answer = only_answer(connect(server), ask_for("which?", top_logprobs=4))
+        plain = only_answer(connect(server), ask_for("which?"))
+    found = letter_logprobs(answer, "ABC")
+    assert found is not None
+    assert found[0] > found[1] > found[2]
+    assert server.calls[0].body["top_logprobs"] == 4
+    assert letter_logprobs(plain, "ABC") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [("B", "B"), (" (b) stroma", "B"), ("Answer: C", "C"), ("A gland", None), ("E.", None), ("none", None)],
+)
+def test_the_chosen_letter_is_read_from_an_answer(text: str, letter: str | None) -> None:
+    assert chosen_letter(text, "ABCD") == letter
+
+
+def test_an_estimate_counts_only_what_is_not_answered(connect: Connect) -> None:
+    requests = [ask_for(f"text {n}", max_tokens=100) for n in range(5)]
+    with ScriptedEndpoint(echo) as server:
+        client = connect(server, prices={"input": 1, "output": 10})
+        client.ask(requests[:2])
+        estimate = client.estimate([*requests, requests[0]])
+    assert (estimate.requests, estimate.stored, estimate.calls) == (5, 2, 3)
+    assert estimate.completion_tokens == 300
+    assert estimate.cost == pytest.approx((estimate.prompt_tokens + 10 * 300) / 1e6)
+    assert len(server.calls) == 2
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+from tasks.endpoint.client import Endpoint
+from tasks.endpoint.config import EndpointConfig
+from tasks.endpoint.requests import Message, Request
+config = EndpointConfig(base_url=sys.argv[1], model="scripted", concurrency=4)
+asked = [Request(f"item {n}", "generation", (Message("user", f"text {n}"),)) for n in range(150)]
+Endpoint(config, Path(sys.argv[2])).ask(asked)
+"""
+
+
+def test_a_killed_run_continues_with_exactly_the_missing_calls(connect: Connect, tmp_path: Path) -> None:
+    folder = tmp_path / "endpoint"
+    with ScriptedEndpoint(echo, latency_s=0.005) as server:
+        arguments = [sys.executable, "-c", _KILLED, server.url, str(folder)]
+        running = subprocess.Popen(arguments, cwd=Path(__file__).parents[2])
+        while len(server.calls) < 60:
+            assert running.poll() is None
+            time.sleep(0.005)
+        running.kill()
+        running.wait()
+        time.sleep(0.1)  # what was under way arrives
+        stored = len(list(folder.glob("cache/*/*.json")))
+        before = len(server.calls)
+        client = connect(server)
+        answers = client.ask([ask_for(f"text {n}") for n in range(150)])
+    assert 50 < stored < 150
+    assert len(server.calls) - before == 150 - stored
+    assert [answer.text for answer in answers if isinstance(answer, Answer)] == [f"text {n}" for n in range(150)]
+    rows = Counter(row.status for row in read_ledger(folder / "ledger.jsonl"))
+    assert rows["open"] <= 4
+    assert 150 <= sum(rows.values()) <= 154
+    assert sum(rows.values()) == client.spent().calls
