@@ -90,6 +90,7 @@ _PATH_KEYS = (
     ("decisions",),
     ("out",),
     ("graph", "sources_dir"),
+    *(("screening", model, key) for model in ("language_model", "lora") for key in ("model", "scores")),
 )
 
 
@@ -107,13 +108,22 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
-def load_section(path: Path | None, section: type[Section]) -> Section:
+def load_section(path: Path | None, section: type[Section], name: str = "") -> Section:
     """Read one section that stands in a YAML file of its own; no file gives the defaults.
+
+    Args:
+        path: the YAML file.
+        section: the section's model.
+        name: the section's name in a run's file: such a file is read too, and the section's paths are relative to it.
 
     Raises:
         ConfigError: as `load_config`.
     """
-    return _validate(section, _read_yaml(path) if path else {}, str(path))
+    raw = _read_yaml(path) if path else {}
+    if path and name:
+        raw = raw[name] if isinstance(raw.get(name), dict) else raw
+        _resolve_paths({name: raw}, path.absolute().parent)
+    return _validate(section, raw, str(path))
 
 
 def load_config(path: Path, **overrides: Any) -> RunConfig:

@@ -16,6 +16,7 @@ from flows.config import RunConfig
 from kg.sources import register
 from schemas.records import Rejection
 from tasks.digests import remembered_sha256
+from tasks.screening.causal_model import model_fingerprint
 from tasks.settings import code_version
 from tasks.store import ShardStore, shard_key
 from tasks.tiling.manifest import SlideSource, read_sources
@@ -118,13 +119,15 @@ class Plan:
 
     @cached_property
     def screening(self) -> str:
-        """Key of the screening."""
-        return self._key("screening", self.questions, self._dump("screening"), "tasks/screening")
+        """Key of the screening: the bytes of local language models count, not where they lie."""
+        section = self.config.screening
+        inputs = [self.questions, [model_fingerprint(local.model) for local in section.local_models]]
+        return self._key("screening", inputs, section.portable(), "tasks/screening")
 
     @cached_property
     def queue(self) -> str:
         """Key of the review queue."""
-        return self._key("queue", self.screening, self._dump("review"), "tasks/review")
+        return self._key("queue", [self.screening, list(self.texts)], self._dump("review"), "tasks/review")
 
     @cached_property
     def reviewed(self) -> str:
@@ -173,7 +176,7 @@ class Plan:
         """Return the configuration without paths of this host, for manifests and lineage."""
         plain = self.config.model_dump(mode="json", exclude=_PATH_KEYS)
         plain["graph"].pop("sources_dir", None)
-        plain["screening"].pop("language_model", None)
+        plain["screening"] = self.config.screening.portable()
         return plain
 
 

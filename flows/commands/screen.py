@@ -45,7 +45,7 @@ def command(
     from tasks.screening.report import full_report, result_rows, terminal_report, write_html
     from tasks.screening.screen import screen
 
-    config = load_section(config_file, ScreeningConfig)
+    config = load_section(config_file, ScreeningConfig, "screening")
     columns = tuple(options.split(",")) if options and "," in options else options
     items, rejections = read_items(file, question=question, options=columns, answer=answer, group=group, type=kind)
     screening = screen(items, config)

@@ -88,6 +88,12 @@ def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers:
         if len(config.families) > 1:
             entries.append(_Entry("ensemble", "fitted", "fitted", "", True))
             columns.append(np.sum([panel.log_softmax(read[family]) for family in config.families], axis=0))
+        if config.lora is not None:
+            from tasks.screening.lora import read_lora
+
+            name, read_scores = read_lora(panel, fold, config.lora, config.seed)
+            entries.append(_Entry(name, "fitted", "fitted", "", True))
+            columns.append(read_scores)
         for family in certifier:
             entries.append(_Entry(family, CERTIFIER, CERTIFIER, "", True))
             columns.append(read[family])

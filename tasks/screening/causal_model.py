@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import InputError, MissingExtraError
 from schemas.ids import digest
-from tasks.screening.config import LanguageModelConfig
+from tasks.screening.config import LocalModelConfig
 from tasks.screening.items import LETTERS
 
 _SAMPLE = 1 << 20
@@ -45,10 +46,10 @@ class CausalModel:
         raise InputError(f"{self.name} has no single tokens for letters", remedy="use another model")
 
 
-def _fingerprint(folder: Path) -> str:
+def model_fingerprint(folder: Path) -> str:
     """Return a digest of names, sizes and samples of a model's files: whole weights would take minutes to read."""
     parts: list[Any] = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_file():
             with path.open("rb") as stream:
                 head = stream.read(_SAMPLE)
@@ -57,7 +58,7 @@ def _fingerprint(folder: Path) -> str:
     return digest(parts)
 
 
-def load_model(config: LanguageModelConfig) -> CausalModel:
+def load_model(config: LocalModelConfig) -> CausalModel:
     """Load a model from its folder; nothing is ever downloaded.
 
     Raises:
@@ -72,6 +73,8 @@ def load_model(config: LanguageModelConfig) -> CausalModel:
     folder = config.model
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder.name} holds no model", remedy="name a folder written by save_pretrained")
+    progress: Any = import_module("transformers.utils.logging")
+    progress.disable_progress_bar()
     device = config.device if config.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float32 if device == "cpu" or config.dtype == "float32" else torch.bfloat16
     try:
@@ -80,4 +83,4 @@ def load_model(config: LanguageModelConfig) -> CausalModel:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0][:120].replace(str(folder), folder.name)
         raise InputError(f"{folder.name} cannot be loaded: {reason}", remedy="give a causal language model") from error
-    return CausalModel(model.to(device).eval(), tokenizer, folder.name, f"{_fingerprint(folder)}/{dtype}")
+    return CausalModel(model.to(device).eval(), tokenizer, folder.name, f"{model_fingerprint(folder)}/{dtype}")

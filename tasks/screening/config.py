@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,17 +15,31 @@ Family = Literal["prior", "logistic", "boosting", "tfidf", "forest"]
 Mode = Literal["letters", "options", "cloze"]
 
 
-class LanguageModelConfig(StageConfig):
-    """A local causal language model as a reader; nothing is downloaded."""
+class LocalModelConfig(StageConfig):
+    """A local causal language model; nothing is downloaded."""
 
     model: Path = Field(description="folder of the model, as `save_pretrained` writes it")
-    modes: tuple[Mode, ...] = Field(
-        default=("letters", "options", "cloze"), description="ways of asking, each a reader"
-    )
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:1")
     dtype: Literal["bfloat16", "float32"] = Field(default="bfloat16", description="type of the weights on a GPU")
     batch_tokens: int = Field(default=8192, ge=64, description="tokens of a batch; halved where memory is short")
     scores: Path | None = Field(default=None, description="file of scores already asked for, so that a rerun resumes")
+
+
+class LanguageModelConfig(LocalModelConfig):
+    """A local causal language model as a reader."""
+
+    modes: tuple[Mode, ...] = Field(
+        default=("letters", "options", "cloze"), description="ways of asking, each a reader"
+    )
+
+
+class LoraConfig(LocalModelConfig):
+    """A local causal language model that is fitted to each training part by low-rank adapters."""
+
+    rank: int = Field(default=8, ge=1, le=256, description="rank of the adapters")
+    epochs: int = Field(default=2, ge=1, le=50, description="passes over the training part")
+    learning_rate: float = Field(default=2e-4, gt=0, le=0.1, description="highest learning rate; falls to zero")
+    step_questions: int = Field(default=16, ge=1, description="questions per step")
 
 
 class ScreeningConfig(StageConfig):
@@ -51,6 +65,9 @@ class ScreeningConfig(StageConfig):
     language_model: LanguageModelConfig | None = Field(
         default=None, description="a local language model that reads along"
     )
+    lora: LoraConfig | None = Field(
+        default=None, description="a local language model that is fitted out of fold, as the other fitted readers are"
+    )
     min_items: int = Field(default=50, ge=2, description="a cell with fewer items is too small to decide")
     min_groups: int = Field(default=5, ge=3, description="a cell with fewer patients is too small to decide")
     trees: int = Field(default=60, ge=1, le=2000, description="boosting rounds")
@@ -62,6 +79,20 @@ class ScreeningConfig(StageConfig):
     rounds: int = Field(default=3, ge=0, le=3, description="repairs of a failing cell before it is dropped")
     round: int = Field(default=0, ge=0, description="screening round that is written into the verdicts")
     seed: int = Field(default=0, ge=0, description="seed of folds, trees, ties and permutations")
+
+    @property
+    def local_models(self) -> tuple[LocalModelConfig, ...]:
+        """The language models of this host that read along."""
+        return tuple(model for model in (self.language_model, self.lora) if model is not None)
+
+    def portable(self) -> dict[str, Any]:
+        """Return the section as plain data without paths of this host: models go by the names of their folders."""
+        plain: dict[str, Any] = self.model_dump(mode="json")
+        for section in ("language_model", "lora"):
+            if plain[section]:
+                plain[section]["model"] = Path(plain[section]["model"]).name
+                del plain[section]["scores"]
+        return plain
 
     @model_validator(mode="after")
     def _certifier_is_held_back(self) -> ScreeningConfig:

@@ -79,7 +79,8 @@ def with_back_off(
             waiting += [batch[middle:], batch[:middle]]
 
 
-def _padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return rows of tokens filled up to the longest on one side (rows, longest), and which are real."""
     import torch
 
     width = max(map(len, rows))
@@ -104,13 +105,13 @@ def hidden_states(model: Any, forks: Sequence[Fork], fill: int) -> torch.Tensor:
     from transformers import DynamicCache
 
     body, device, k = model.base_model, model.device, len(forks[0].suffixes)
-    tokens, mask = _padded([fork.prefix for fork in forks], fill, left=True, device=device)
+    tokens, mask = padded([fork.prefix for fork in forks], fill, left=True, device=device)
     places = (mask.cumsum(1) - 1).clamp(min=0)
     cache = DynamicCache(config=model.config)
     with torch.inference_mode():
         body(input_ids=tokens, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True)
         cache.batch_repeat_interleave(k)
-        tokens, more = _padded([s for fork in forks for s in fork.suffixes], fill, left=False, device=device)
+        tokens, more = padded([s for fork in forks for s in fork.suffixes], fill, left=False, device=device)
         mask = mask.repeat_interleave(k, dim=0)
         places = mask.sum(1, keepdim=True) + torch.arange(tokens.shape[1], device=device)[None]
         out = body(
@@ -124,8 +125,8 @@ def hidden_states(model: Any, forks: Sequence[Fork], fill: int) -> torch.Tensor:
     return state
 
 
-def _adjusted(logits: torch.Tensor, config: Any) -> torch.Tensor:
-    """Apply what some families do to logits after the output layer (Cohere, Granite, Gemma)."""
+def adjusted(logits: torch.Tensor, config: Any) -> torch.Tensor:
+    """Return what some families make of logits after the output layer (Cohere, Granite, Gemma)."""
     import torch
 
     logits = logits * getattr(config, "logit_scale", 1.0) / getattr(config, "logits_scaling", 1.0)
@@ -144,7 +145,7 @@ def row_logits(model: Any, states: torch.Tensor, words: torch.Tensor | None = No
         bias = getattr(head, "bias", None)
         if bias is not None:
             logits = logits + (bias if words is None else bias[words])
-        return _adjusted(logits.float(), model.config)
+        return adjusted(logits.float(), model.config)
 
 
 def token_log_p(model: Any, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,8 @@ import numpy as np
 from schemas.ids import digest
 from tasks.screening.causal_model import CausalModel, load_model
 from tasks.screening.config import LanguageModelConfig, Mode
-from tasks.screening.forked import Fork, hidden_states, row_logits, token_log_p, with_back_off
+from tasks.screening.continuations import continuation_fork, continuation_log_p
+from tasks.screening.forked import Fork, hidden_states, row_logits, with_back_off
 from tasks.screening.items import Floats, Item, Panel
 from tasks.screening.prompts import (
     DOMAIN,
@@ -72,42 +73,15 @@ def _ask_letters(
         yield asked
 
 
-def _sequence_log_p(loaded: CausalModel, forks: Sequence[Fork], budget: int) -> Iterator[tuple[list[int], Floats]]:
-    """Yield (indices, log p of every suffix after its first token (batch, k))."""
-    import torch
-
-    fill = forks[0].prefix[0]
-
-    def run(batch: list[int]) -> Floats:
-        part = [forks[i] for i in batch]
-        states = hidden_states(loaded.model, part, fill)
-        suffixes = [s for fork in part for s in fork.suffixes]
-        rows = torch.tensor([r for r, s in enumerate(suffixes) for _ in s[1:]], device=states.device)
-        places = torch.tensor([p for s in suffixes for p in range(len(s) - 1)], device=states.device)
-        targets = torch.tensor([token for s in suffixes for token in s[1:]], device=states.device)
-        each = token_log_p(loaded.model, states[rows, places], targets)
-        summed = torch.zeros(len(suffixes), device=states.device).index_add_(0, rows, each)
-        found: Floats = summed.reshape(len(part), -1).cpu().numpy().astype(np.float64)
-        return found
-
-    yield from with_back_off(forks, budget, run)
-
-
-def _cloze_fork(loaded: CausalModel, prefix: str, options: Sequence[str]) -> Fork:
-    tokens = loaded.start(prefix)
-    first = tokens if len(tokens) > 1 else tokens * 2  # a prefix keeps a token when its last one moves to the suffixes
-    return Fork(first[:-1], tuple((first[-1], *loaded.encode(f" {option.strip()}")) for option in options))
-
-
 def _ask_cloze(loaded: CausalModel, items: Sequence[Item], budget: int) -> Iterator[list[Asked]]:
     """Yield each batch's items with log p(option | question) - log p(option) of every option."""
     texts = list(dict.fromkeys(option for item in items for option in item.options))
-    alone = [_cloze_fork(loaded, DOMAIN, [text]) for text in texts]
+    alone = [continuation_fork(loaded, DOMAIN, [text]) for text in texts]
     worth: dict[str, float] = {}
-    for batch, found in _sequence_log_p(loaded, alone, budget):
+    for batch, found in continuation_log_p(loaded, alone, budget):
         worth.update((texts[i], float(value)) for i, value in zip(batch, found[:, 0], strict=True))
-    asked = [_cloze_fork(loaded, cloze_prefix(item.question), item.options) for item in items]
-    for batch, found in _sequence_log_p(loaded, asked, budget):
+    asked = [continuation_fork(loaded, cloze_prefix(item.question), item.options) for item in items]
+    for batch, found in continuation_log_p(loaded, asked, budget):
         yield [
             (items[i], [float(v) - worth[text] for v, text in zip(row, items[i].options, strict=True)])
             for i, row in zip(batch, found, strict=True)

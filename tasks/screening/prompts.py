@@ -32,5 +32,11 @@ def cloze_prefix(question: str) -> str:
     return f"Question: {question.strip()}\nAnswer:"
 
 
+def listed_prefix(question: str, options: Sequence[str]) -> str:
+    """Return a question with all its options in the order of the alphabet, after which each is read as the answer."""
+    lines = [f"- {option.strip()}\n" for option in sorted(options)]
+    return f"Question: {question.strip()}\nOptions:\n{''.join(lines)}Answer:"
+
+
 DOMAIN = "Answer:"
 """The prefix without a question: what an option is worth by itself (domain-conditional PMI, Holtzman et al. 2021)."""

@@ -11,7 +11,7 @@ from schemas.errors import InputError, StageFailedError
 from tasks.screening.causal_model import CausalModel, load_model
 from tasks.screening.config import LanguageModelConfig, Mode, ScreeningConfig
 from tasks.screening.forked import Fork, batches, with_back_off
-from tasks.screening.items import LETTERS, Item, panel_of
+from tasks.screening.items import Item, panel_of
 from tasks.screening.language_model import LanguageModelReader, language_model_readers
 from tasks.screening.planted import planted_items
 from tasks.screening.prompts import DOMAIN, GUESS, cloze_prefix, options_suffix, question_prefix, rotated
@@ -24,66 +24,9 @@ transformers = pytest.importorskip("transformers")
 MODES: tuple[Mode, ...] = ("letters", "options", "cloze")
 
 
-def word_tokenizer(texts: list[str]) -> Any:
-    """A tokenizer whose tokens are the words, letters and marks of the texts."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    split = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
-    words = {word for text in texts for word, _ in split.pre_tokenize_str(text)} | set(LETTERS)
-    vocabulary = {word: place for place, word in enumerate(["<s>", "<unk>", *sorted(words)])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - a token of text
-    tokenizer.pre_tokenizer = split
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", unk_token="<unk>")  # noqa: S106
-
-
-def tiny_llama(vocabulary: int) -> Any:
-    torch.manual_seed(0)
-    return transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=vocabulary,
-            hidden_size=48,
-            intermediate_size=96,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=256,
-        )
-    )
-
-
-def teach(model: Any, tokenizer: Any, items: list[Item], steps: int) -> None:
-    """Teach a model that answers to questions hold the words that keys hold, and texts without a question any words."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=6e-3)
-    rows = [f"<s> {cloze_prefix(item.question)} {item.options[item.key]}" for item in items]
-    rows += [f"<s> {DOMAIN} {option}" for item in items for option in item.options]
-    tokens = [tokenizer.encode(row, add_special_tokens=False) for row in rows]
-    draws = np.random.default_rng(0)
-    for _ in range(steps):
-        chosen = [tokens[place] for place in draws.integers(len(tokens), size=48)]
-        width = max(map(len, chosen))
-        batch = torch.tensor([row + [1] * (width - len(row)) for row in chosen])
-        loss = model(input_ids=batch, labels=batch.masked_fill(batch == 1, -100)).loss
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model with random weights, saved as any model is."""
-    place = tmp_path_factory.mktemp("models") / "tiny"
-    items = planted_items("word", 1.0, 200, seed=9)
-    texts = [text for item in items for text in (item.question, *item.options)]
-    tokenizer = word_tokenizer([*texts, question_prefix(""), cloze_prefix(""), GUESS, DOMAIN, "."])
-    model = tiny_llama(len(tokenizer))
-    model.save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    return place
-
-
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> CausalModel:
-    return load_model(LanguageModelConfig(model=folder, device="cpu"))
+def loaded(tiny_model: Path) -> CausalModel:
+    return load_model(LanguageModelConfig(model=tiny_model, device="cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +64,7 @@ def naive_cloze(loaded: CausalModel, item: Item) -> list[float]:
         if len(first) == 1:
             first = first * 2
         found = log_p_of_next(loaded, first + rest)
-        return float(sum(found[len(first) - 1 + place, token] for place, token in enumerate(rest)))
+        return sum(float(found[len(first) - 1 + place, token]) for place, token in enumerate(rest))
 
     return [worth(cloze_prefix(item.question), option) - worth(DOMAIN, option) for option in item.options]
 
@@ -209,7 +152,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved() -> None:
         list(with_back_off(forks, 1000, never))
 
 
-def test_a_folder_without_a_model_is_named(tmp_path: Path, folder: Path) -> None:
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no model"):
         load_model(LanguageModelConfig(model=tmp_path))
     torn = tmp_path / "torn"
@@ -221,14 +164,8 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path, folder: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_model_that_knows_a_word_is_stopped_by_it_and_a_clean_file_is_not(folder: Path, tmp_path: Path) -> None:
-    place = tmp_path / "taught"
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = tiny_llama(len(tokenizer))
-    teach(model, tokenizer, planted_items("word", 1.0, 640, seed=4), steps=120)
-    model.save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    readers = language_model_readers(LanguageModelConfig(model=place, device="cpu", modes=("cloze",)))
+def test_a_model_that_knows_a_word_is_stopped_by_it_and_a_clean_file_is_not(taught_model: Path) -> None:
+    readers = language_model_readers(LanguageModelConfig(model=taught_model, device="cpu", modes=("cloze",)))
     config = ScreeningConfig(families=("logistic",), certifier=None, permutations=299)
     verdicts = {}
     for leak, strength in (("word", 0.6), ("none", 0.0)):

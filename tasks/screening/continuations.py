@@ -1,0 +1,38 @@
+"""Log-probabilities of texts that follow a prefix: what a causal language model thinks of each option's wording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tasks.screening.causal_model import CausalModel
+from tasks.screening.forked import Fork, hidden_states, token_log_p, with_back_off
+from tasks.screening.items import Floats
+
+
+def continuation_fork(loaded: CausalModel, prefix: str, options: Sequence[str]) -> Fork:
+    """Return a prefix with the options' texts as suffixes; the prefix's last token opens every suffix."""
+    tokens = loaded.start(prefix)
+    first = tokens if len(tokens) > 1 else tokens * 2  # a prefix keeps a token when its last one moves to the suffixes
+    return Fork(first[:-1], tuple((first[-1], *loaded.encode(f" {option.strip()}")) for option in options))
+
+
+def continuation_log_p(loaded: CausalModel, forks: Sequence[Fork], budget: int) -> Iterator[tuple[list[int], Floats]]:
+    """Yield (indices, log p of every suffix after its first token (batch, k)), batch by batch."""
+    import torch
+
+    fill = forks[0].prefix[0]
+
+    def run(batch: list[int]) -> Floats:
+        part = [forks[i] for i in batch]
+        states = hidden_states(loaded.model, part, fill)
+        suffixes = [s for fork in part for s in fork.suffixes]
+        rows = torch.tensor([r for r, s in enumerate(suffixes) for _ in s[1:]], device=states.device)
+        places = torch.tensor([p for s in suffixes for p in range(len(s) - 1)], device=states.device)
+        targets = torch.tensor([token for s in suffixes for token in s[1:]], device=states.device)
+        each = token_log_p(loaded.model, states[rows, places], targets).cpu().numpy().astype(np.float64)
+        summed = np.bincount(rows.cpu().numpy(), weights=each, minlength=len(suffixes))
+        return np.asarray(summed.reshape(len(part), -1))
+
+    yield from with_back_off(forks, budget, run)
