@@ -90,6 +90,7 @@ _PATH_KEYS = (
     ("decisions",),
     ("out",),
     ("graph", "sources_dir"),
+    ("screening", "endpoint", "folder"),
     *(("screening", model, key) for model in ("language_model", "lora") for key in ("model", "scores")),
 )
 

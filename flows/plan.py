@@ -22,6 +22,7 @@ from tasks.store import ShardStore, shard_key
 from tasks.tiling.manifest import SlideSource, read_sources
 
 _SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
+_WRITING = ("tasks/generation", "tasks/endpoint", "kg")
 _PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "out"}
 
 
@@ -44,6 +45,11 @@ class Plan:
         return self.config.out / "store"
 
     @property
+    def endpoint_folder(self) -> Path:
+        """The folder of an endpoint's answers and ledger."""
+        return self.store.root / "endpoint"
+
+    @property
     def decisions_file(self) -> Path:
         """The review events that annotators left; may not exist."""
         return self.config.decisions or self.config.out / "review" / "decisions.jsonl"
@@ -53,6 +59,10 @@ class Plan:
 
     def _file(self, path: Path) -> str | None:
         return remembered_sha256(path, _digests(self.config)) if path.is_file() else None
+
+    @property
+    def _writing(self) -> dict[str, Any]:
+        return self.config.generation.portable()
 
     def _dump(self, section: str) -> Any:
         return getattr(self.config, section).model_dump(mode="json")
@@ -96,33 +106,34 @@ class Plan:
     @cached_property
     def features(self) -> tuple[str, ...]:
         """Keys of the fields with their features, one a slide."""
-        section = self.config.generation.features.model_dump(mode="json")
+        section = self._writing
+        looked_at = "endpoint" in self.config.generation.features.sources
+        section = {"features": section["features"], "endpoint": section["endpoint"] if looked_at else None}
         captions = self._file(self.config.captions) if self.config.captions else None
-        code = ("tasks/generation", "kg")
         return tuple(
-            self._key("features", [tiles, self.reports, source.annotations_sha256, captions], section, *code)
+            self._key("features", [tiles, self.reports, source.annotations_sha256, captions], section, *_WRITING)
             for source, tiles in zip(self.sources, self.tiling, strict=True)
         )
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """Keys of captions, perturbations and reasoning samples, one a slide."""
-        section = self._dump("generation")
-        return tuple(self._key("texts", [key, self.graph], section, "tasks/generation", "kg") for key in self.features)
+        section = self._writing
+        return tuple(self._key("texts", [key, self.graph], section, *_WRITING) for key in self.features)
 
     @cached_property
     def questions(self) -> str:
         """Key of the questions of all slides."""
-        section = self._dump("generation")
         inputs = [list(self.features), self.graph]
-        return self._key("questions", inputs, section, "tasks/generation", "tasks/splits.py", "kg")
+        return self._key("questions", inputs, self._writing, *_WRITING, "tasks/splits.py")
 
     @cached_property
     def screening(self) -> str:
         """Key of the screening: the bytes of local language models count, not where they lie."""
         section = self.config.screening
         inputs = [self.questions, [model_fingerprint(local.model) for local in section.local_models]]
-        return self._key("screening", inputs, section.portable(), "tasks/screening")
+        code = ("tasks/screening", "tasks/endpoint", "tasks/rebalance.py")
+        return self._key("screening", inputs, section.portable(), *code)
 
     @cached_property
     def queue(self) -> str:
@@ -176,6 +187,7 @@ class Plan:
         """Return the configuration without paths of this host, for manifests and lineage."""
         plain = self.config.model_dump(mode="json", exclude=_PATH_KEYS)
         plain["graph"].pop("sources_dir", None)
+        plain["generation"] = self._writing
         plain["screening"] = self.config.screening.portable()
         return plain
 

@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.commands.options import json_option
+from flows.commands.options import json_option, say
+
+if TYPE_CHECKING:
+    from schemas.records import Rejection
+    from tasks.screening.config import ScreeningConfig
+    from tasks.screening.items import Item
+    from tasks.screening.screen import Screening
 
 _FAILED = 3
 
 
 @click.command(name="screen")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for screening.html, screening.json, rejections.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for screening.html, .json and rejections.jsonl.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML of a `screening` section.")
 @click.option("--question", help="Column of the question.  [default: found by name]")
 @click.option("--options", help="Column of the options, or a comma-separated column per option.")
 @click.option("--answer", help="Column of the answer: letter, index or text.")
 @click.option("--group", help="Column of the patient or slide: kept whole in folds and intervals.")
 @click.option("--type", "kind", help="Column of the question type: judged part by part.")
+@click.option("--dry-run", is_flag=True, help="Print how the file is read, and what an endpoint would be asked.")
 @json_option
 def command(
     file: Path,
@@ -33,6 +43,7 @@ def command(
     answer: str | None,
     group: str | None,
     kind: str | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Screen FILE (JSON, JSONL or Parquet): can its questions be answered without the image?
@@ -42,18 +53,22 @@ def command(
     from flows.config import load_section
     from tasks.screening.config import ScreeningConfig
     from tasks.screening.formats import read_items
-    from tasks.screening.report import full_report, result_rows, terminal_report, write_html
+    from tasks.screening.outside import outside_readers
+    from tasks.screening.report import result_rows, terminal_report
     from tasks.screening.screen import screen
 
     config = load_section(config_file, ScreeningConfig, "screening")
     columns = tuple(options.split(",")) if options and "," in options else options
     items, rejections = read_items(file, question=question, options=columns, answer=answer, group=group, type=kind)
-    screening = screen(items, config)
+    asked = out / "endpoint" if out else None
+    if dry_run:
+        say(*_plan(items, rejections, config, asked), as_json=as_json)
+        return
     if out:
         out.mkdir(parents=True, exist_ok=True)
-        write_html(out / "screening.html", [screening], rejections, title=f"Leakage screening of {file.name}")
-        report = json.dumps(full_report([screening], rejections), indent=1, sort_keys=True, ensure_ascii=False)
-        (out / "screening.json").write_text(report, encoding="utf-8")
+    screening = screen(items, config, outside_readers(config, asked))
+    if out:
+        _write(out, screening, rejections, file.name)
     if as_json:
         found = {"results": result_rows(screening), "summary": screening.summary(), "rejected": len(rejections)}
         click.echo(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False))
@@ -63,3 +78,38 @@ def command(
         click.echo(terminal_report(screening, rejections, color=color, width=width), nl=False)
     if screening.failing:
         sys.exit(_FAILED)
+
+
+def _write(out: Path, screening: Screening, rejections: Sequence[Rejection], name: str) -> None:
+    from tasks.screening.report import full_report, write_html
+
+    write_html(out / "screening.html", [screening], rejections, title=f"Leakage screening of {name}")
+    report = json.dumps(full_report([screening], rejections), indent=1, sort_keys=True, ensure_ascii=False)
+    (out / "screening.json").write_text(report + "\n", encoding="utf-8")
+    rows = [json.dumps(asdict(row), sort_keys=True, ensure_ascii=False) + "\n" for row in rejections]
+    (out / "rejections.jsonl").write_text("".join(rows), encoding="utf-8")
+
+
+def _plan(
+    items: Sequence[Item], rejections: Sequence[Rejection], config: ScreeningConfig, asked: Path | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what would be read, and what asking an endpoint would cost: as data and as lines."""
+    cells = {item.cell for item in items}
+    groups = {item.group or f"alone {place}" for place, item in enumerate(items)}
+    found: dict[str, Any] = {"items": len(items), "groups": len(groups), "cells": sorted(cells)}
+    found |= {"rejected": len(rejections), "endpoint": None}
+    lines = [
+        f"{len(items):,} questions of {len(groups):,} groups in {len(cells):,} cells; {len(rejections):,} left out"
+    ]
+    if config.endpoint is not None:
+        from tasks.screening.endpoint_reader import endpoint_readers
+
+        readers = endpoint_readers(config.endpoint, asked)
+        cost = readers[0].endpoint.estimate([r for reader in readers for item in items for r in reader.requests(item)])
+        found["endpoint"] = asdict(cost)
+        price = "price unknown" if cost.cost is None else f"about {cost.cost:.2f}"
+        lines.append(
+            f"{config.endpoint.endpoint.model}: {cost.calls:,} calls ({cost.stored:,} are answered already), about"
+            f" {cost.prompt_tokens:,} tokens of prompts, at most {cost.completion_tokens:,} of answers, {price}"
+        )
+    return found, lines

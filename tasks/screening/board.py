@@ -35,12 +35,15 @@ class TextReader(Protocol):
         """The one cue that it looks at, or empty."""
 
     def read(self, panel: Panel) -> Floats:
-        """Return scores (m,), higher is likelier to be the key."""
+        """Return scores (m,), higher is likelier to be the key; NaN for the options of a question it could not read."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """Scores `values` (m, r) and, per reader, its name, family, tier, the one cue it reads (or ""), trained or not."""
+    """Scores `values` (m, r) and, per reader, its name, family, tier, the one cue it reads (or ""), trained or not.
+
+    `unread` counts the questions that a reader from outside could not read: there it knows nothing of any option.
+    """
 
     names: tuple[str, ...]
     families: tuple[str, ...]
@@ -48,6 +51,7 @@ class Board:
     cues: tuple[str, ...]
     trained: tuple[bool, ...]
     values: Floats
+    unread: dict[str, int]
 
     def selecting(self) -> list[int]:
         """Return the columns of readers that may select: all but the certifier."""
@@ -100,11 +104,15 @@ def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers:
     for reader in readers:
         entries.append(_Entry(reader.name, reader.family, reader.family, reader.cue, False))
         columns.append(reader.read(panel))
+    values = np.column_stack(columns)
+    missing = np.isnan(values)
+    unread = panel.top(missing.astype(np.float64)).sum(axis=0)
     return Board(
         names=tuple(entry.name for entry in entries),
         families=tuple(entry.family for entry in entries),
         tiers=tuple(entry.tier for entry in entries),
         cues=tuple(entry.cue for entry in entries),
         trained=tuple(entry.trained for entry in entries),
-        values=np.column_stack(columns),
+        values=np.where(missing, 0.0, values),
+        unread={entry.name: int(count) for entry, count in zip(entries, unread, strict=True) if count},
     )

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from tasks.endpoint.config import EndpointConfig
 from tasks.settings import StageConfig
 
 Family = Literal["prior", "logistic", "boosting", "tfidf", "forest"]
 
 
 Mode = Literal["letters", "options", "cloze"]
+EndpointMode = Literal["letters", "options"]
 
 
 class LocalModelConfig(StageConfig):
@@ -42,6 +44,25 @@ class LoraConfig(LocalModelConfig):
     step_questions: int = Field(default=16, ge=1, description="questions per step")
 
 
+class EndpointReaderConfig(StageConfig):
+    """A language model behind an OpenAI-compatible endpoint as a reader."""
+
+    endpoint: EndpointConfig = Field(description="how the endpoint is reached, and what may be spent")
+    modes: tuple[EndpointMode, ...] = Field(default=("letters", "options"), description="ways of asking, each a reader")
+    logprobs: bool = Field(default=True, description="ask for the probabilities of the letters; no: answers are votes")
+    samples: int = Field(
+        default=1, ge=1, le=64, description="answers per rotation; more than one are drawn at temperature 1"
+    )
+    answer_tokens: int = Field(default=16, ge=1, description="longest answer; more for models that think first")
+    folder: Path | None = Field(
+        default=None, description="folder of answers and ledger; null: `work/endpoint` of the run, or of `--out`"
+    )
+
+
+def _what_answers(endpoint: EndpointConfig) -> dict[str, Any]:
+    return {"model": endpoint.model, "temperature": endpoint.temperature}
+
+
 class ScreeningConfig(StageConfig):
     """How hard the text-only readers try, and what a cell must show to pass."""
 
@@ -65,8 +86,14 @@ class ScreeningConfig(StageConfig):
     language_model: LanguageModelConfig | None = Field(
         default=None, description="a local language model that reads along"
     )
+    endpoint: EndpointReaderConfig | None = Field(
+        default=None, description="a language model behind an endpoint that reads along"
+    )
     lora: LoraConfig | None = Field(
         default=None, description="a local language model that is fitted out of fold, as the other fitted readers are"
+    )
+    writer: EndpointConfig | None = Field(
+        default=None, description="an endpoint that words the questions of failing cells anew; it is not told the key"
     )
     min_items: int = Field(default=50, ge=2, description="a cell with fewer items is too small to decide")
     min_groups: int = Field(default=5, ge=3, description="a cell with fewer patients is too small to decide")
@@ -86,12 +113,16 @@ class ScreeningConfig(StageConfig):
         return tuple(model for model in (self.language_model, self.lora) if model is not None)
 
     def portable(self) -> dict[str, Any]:
-        """Return the section as plain data without paths of this host: models go by the names of their folders."""
+        """Return the section as plain data without paths and addresses: models go by their names."""
         plain: dict[str, Any] = self.model_dump(mode="json")
         for section in ("language_model", "lora"):
             if plain[section]:
                 plain[section]["model"] = Path(plain[section]["model"]).name
                 del plain[section]["scores"]
+        if self.endpoint is not None:
+            plain["endpoint"]["endpoint"] = _what_answers(self.endpoint.endpoint)
+            del plain["endpoint"]["folder"]
+        plain["writer"] = _what_answers(self.writer) if self.writer is not None else None
         return plain
 
     @model_validator(mode="after")

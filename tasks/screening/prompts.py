@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tasks.screening.items import LETTERS
 
 VERSION = 1  # part of the key of stored scores: raise it when any text below changes
+LETTER_ONLY = "Answer with the letter of the right option and with nothing else. If you cannot know, guess."
 GUESS = "One of these options is the right answer to a question about an image that is not shown.\n"
 
 

@@ -39,7 +39,7 @@ def screen_questions(
     questions: Sequence[Question],
     config: ScreeningConfig,
     out: ShardWriter,
-    readers: Sequence[TextReader] = (),
+    readers: Sequence[TextReader] | None = None,
     rewrite: Rewriter | None = None,
 ) -> Outcome:
     """Screen questions and write the stage's shard.
@@ -52,7 +52,7 @@ def screen_questions(
         questions: drafted questions.
         config: readers and gates.
         out: the shard; its counts are closed here.
-        readers: readers from outside, e.g. language models.
+        readers: readers from outside; None makes those of `config`.
         rewrite: writes the questions of a failing cell anew, under the constraints of its cues.
     """
     outcome = screen_and_drop(questions, config, readers, rewrite)

@@ -14,10 +14,11 @@ import yaml
 
 from schemas.ids import digest
 from schemas.records import Question
+from schemas.rejection import Reason
 from tasks.screening.cues import COMBINATION
 from tasks.screening.screen import Cell
 
-Operation = Literal["shuffle", "rewrite"]
+Operation = Literal["shuffle", "rewrite", "pair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Repair:
 
     Attributes:
         cell: the cell.
-        operation: `shuffle` places the keys anew, `rewrite` has the questions written again.
+        operation: `shuffle` places the keys anew, `rewrite` has the questions worded again, `pair` asks each of fields
+            for which every one of its options is right equally often.
         cues: names of the cues that gave keys away, the most telling first.
         constraints: what the writer is told, one text per cue, with giveaway words where there are any.
         version: version of the constraint set.
@@ -41,8 +43,16 @@ class Repair:
     round: int
 
 
-Rewriter = Callable[[Repair, Sequence[Question]], Sequence[Question | None]]
-"""Writes a cell's questions again: per question the new one, or None where there is none."""
+@dataclass(frozen=True, slots=True)
+class NotRepaired:
+    """Why a question of a repaired cell is not passed on."""
+
+    reason: Reason
+    detail: str
+
+
+Rewriter = Callable[[Repair, Sequence[Question]], Sequence[Question | NotRepaired]]
+"""Writes a cell's questions again: per question the new one, or why there is none."""
 
 
 @cache
@@ -53,8 +63,8 @@ def constraint_set() -> dict[str, Any]:
     return loaded
 
 
-def plan_repair(cell: Cell, number: int) -> Repair:
-    """Return the repair of a failing cell: positions are shuffled, everything else has to be written again."""
+def plan_repairs(cell: Cell, number: int) -> list[Repair]:
+    """Return what can be done about a failing cell, in the order of trial; later ones begin with a stronger one."""
     known = constraint_set()
     cues = [cue for cue in cell.cues if cue.name in known["cues"]]
     names = [cue.name for cue in cues] or [COMBINATION]
@@ -62,8 +72,12 @@ def plan_repair(cell: Cell, number: int) -> Repair:
     for place, cue in enumerate(cues):
         if cue.examples:
             texts[place] += f" ({', '.join(cue.examples)})"
-    operation = known["cues"][names[0]]["operation"]
-    return Repair(cell.name, operation, tuple(names), tuple(texts), int(known["version"]), number)
+    operations: list[Operation] = known["cues"][names[0]]["operations"]
+    first = min(number, len(operations)) - 1
+    return [
+        Repair(cell.name, operation, tuple(names), tuple(texts), int(known["version"]), number)
+        for operation in operations[first:] + operations[:first]
+    ]
 
 
 def _turned(question: Question, place: int) -> Question:
@@ -97,25 +111,3 @@ def shuffle_keys(questions: Sequence[Question], seed: int) -> list[Question]:
         for i, place in zip(members, places.tolist(), strict=True):
             turned[i] = _turned(questions[i], place)
     return turned
-
-
-def repaired(
-    questions: Sequence[Question], repair: Repair, seed: int, rewrite: Rewriter | None
-) -> list[Question | None] | None:
-    """Return a cell's questions after a repair, None for each that could not be repaired; None if nothing can be done.
-
-    Raises:
-        ValueError: the rewriter did not return one entry per question, or one of another cell.
-    """
-    if repair.operation == "shuffle":
-        return [
-            replace(question, round=question.round + 1) for question in shuffle_keys(questions, seed + repair.round)
-        ]
-    if rewrite is None:
-        return None
-    written = list(rewrite(repair, questions))
-    if len(written) != len(questions) or any(new is not None and new.cell != repair.cell for new in written):
-        raise ValueError(f"the rewriter of {repair.cell} must return one question of that cell, or None, for each")
-    return [
-        None if new is None else replace(new, round=old.round + 1) for new, old in zip(written, questions, strict=True)
-    ]

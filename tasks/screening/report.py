@@ -136,6 +136,8 @@ def terminal_report(
         example = next(row for row in rejections if row.reason == reason)
         text = f"{number:,} left out: {reason.replace('_', ' ')}, e.g. {example.item_id}: {example.detail}"
         console.print(text, markup=False, soft_wrap=True)
+    for reader, number in screening.board.unread.items():
+        console.print(f"{reader} gave no usable answer to {number:,} questions", markup=False, soft_wrap=True)
     console.print(f"\n{len(screening.item_flags):,} of {len(screening.panel.items):,} items flagged")
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 

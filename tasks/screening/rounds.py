@@ -13,8 +13,10 @@ from tasks.screening.board import TextReader
 from tasks.screening.canonical import canonicalise
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.items import item_of
-from tasks.screening.repair import Repair, Rewriter, plan_repair, repaired
+from tasks.screening.outside import outside_readers
+from tasks.screening.repair import NotRepaired, Repair, Rewriter, plan_repairs
 from tasks.screening.screen import Cell, Screening, screen
+from tasks.screening.treatment import repaired
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,13 @@ def failing_cells(screening: Screening) -> list[Cell]:
     return failing
 
 
-def _leak(question: Question, cell: Cell, tries: int) -> Rejection:
+def _leak(cell: Cell, tries: int) -> str:
     cue = f" by {cell.cues[0].name}" if cell.cues else ""
     after = f" after {tries} repair{'s' * (tries > 1)}" if tries else ""
-    detail = (
+    return (
         f"{cell.name}: {cell.worst.reader} answers {cell.worst.accuracy:.1%} of {cell.n} without the image{cue}{after}"
         f", chance {cell.chance:.1%}"
     )
-    return Rejection(question.question_id, "screening", "leaks", detail)
 
 
 class _Rounds:
@@ -82,38 +83,45 @@ class _Rounds:
     def treat(self, cell: Cell) -> None:
         """Repair a failing cell, or drop it where nothing can be done any more."""
         members = [question for question in self.kept if question.cell == cell.name]
-        made: list[Question | None] | None = None
-        if self._tries[cell.name] < self._config.rounds:
-            repair = plan_repair(cell, self._tries[cell.name] + 1)
-            made = repaired(members, repair, self._config.seed, self._rewrite)
-            if made is not None:
-                self._tries[cell.name] += 1
-                self.repairs.append(repair)
+        made = self._repaired(cell, members)
         if made is None:
             self.dropped.append(cell)
-            self.rejections += [_leak(question, cell, self._tries[cell.name]) for question in members]
-            made = [None] * len(members)
-        else:
-            lost = [old for old, new in zip(members, made, strict=True) if new is None]
-            self.rejections += [_leak(question, cell, self._tries[cell.name]) for question in lost]
+            made = [NotRepaired("leaks", _leak(cell, self._tries[cell.name]))] * len(members)
         new_of = dict(zip((question.question_id for question in members), made, strict=True))
+        for name, new in new_of.items():
+            if isinstance(new, NotRepaired):
+                self.rejections.append(Rejection(name, "screening", new.reason, new.detail))
         line = [new_of.get(question.question_id, question) for question in self.kept]
-        self.kept, rejections = canonicalise([question for question in line if question is not None])
-        self.rejections += rejections
+        whole = [question for question in line if isinstance(question, Question)]
+        canonical, rejections = canonicalise(whole)
+        self.kept, lost = restore_balance(whole, canonical, "screening")
+        self.rejections += rejections + lost
+
+    def _repaired(self, cell: Cell, members: Sequence[Question]) -> list[Question | NotRepaired] | None:
+        number = self._tries[cell.name] + 1
+        if number <= self._config.rounds:
+            for repair in plan_repairs(cell, number):
+                made = repaired(members, repair, self._config.seed, self._rewrite)
+                if made is not None:
+                    self._tries[cell.name] = number
+                    self.repairs.append(repair)
+                    return made
+        return None
 
 
 def screen_and_drop(
     questions: Sequence[Question],
     config: ScreeningConfig,
-    readers: Sequence[TextReader] = (),
+    readers: Sequence[TextReader] | None = None,
     rewrite: Rewriter | None = None,
 ) -> Outcome:
     """Screen questions, repair or drop failing cells, and screen what is left again until no cell fails.
 
-    A cell is repaired at most `config.rounds` times. Keys that stand in telling places are placed anew; every other
-    cue needs `rewrite`, which is given the constraints that follow from the cue. The readers are fitted anew in every
-    round. The certifier has no say in what is repaired or dropped.
+    A cell is repaired at most `config.rounds` times, by the operations that `constraints.yaml` names for its first cue;
+    `rewrite` is given the constraints that follow from all its cues. The readers are fitted anew in every round. The
+    certifier has no say in what is repaired or dropped. `readers` are those from outside; None makes those of `config`.
     """
+    readers = outside_readers(config) if readers is None else readers
     line = _Rounds(questions, config, rewrite)
     rounds: list[Screening] = []
     while line.kept:

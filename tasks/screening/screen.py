@@ -120,6 +120,7 @@ class Screening:
             "certifier_accuracy": None if certifier is None else round(certifier.accuracy, 4),
             "certifier_verdict": None if certifier is None else certifier.verdict,
             "flagged": len(self.item_flags),
+            "unread": self.board.unread,
         }
 
 
@@ -188,7 +189,7 @@ def screen(items: Sequence[Item], config: ScreeningConfig, readers: Sequence[Tex
     Args:
         items: two or more options each, ids distinct; the order is kept.
         config: families, folds, gates.
-        readers: readers from outside, e.g. language models.
+        readers: readers from outside, as `outside_readers` makes them of a configuration.
 
     Returns:
         Verdicts, cells with their cues, flagged items. Depends on items, configuration and outside readers alone.
@@ -201,10 +202,6 @@ def screen(items: Sequence[Item], config: ScreeningConfig, readers: Sequence[Tex
     panel = panel_of(items)
     features = Features(panel, config.vocabulary)
     fold = assign_folds(panel, features.numbers, folds=config.folds, seed=config.seed)
-    if config.language_model is not None:
-        from tasks.screening.language_model import language_model_readers
-
-        readers = [*readers, *language_model_readers(config.language_model)]
     board = make_board(features, fold, config, readers)
     gate = item_gate(board.values, np.array(board.tiers), panel, config)
     credit = panel.credit(board.values)

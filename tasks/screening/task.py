@@ -6,6 +6,7 @@ from prefect import task
 
 from schemas.records import Question
 from tasks.screening.config import ScreeningConfig
+from tasks.screening.outside import outside_readers, outside_writer
 from tasks.screening.questions import screen_questions
 from tasks.store import Shard, ShardInfo, ShardStore, ShardWriter
 
@@ -15,6 +16,8 @@ def screen(store: ShardStore, key: str, questions: Shard, config: ScreeningConfi
     """Read every question without its image, and drop the cells that are answered all the same."""
 
     def make(out: ShardWriter) -> None:
-        screen_questions(questions.records("questions", Question), config, out)
+        asked = store.root / "endpoint"
+        readers, writer = outside_readers(config, asked), outside_writer(config, asked)
+        screen_questions(questions.records("questions", Question), config, out, readers, writer)
 
     return store.ensure("screening", key, make)[0]

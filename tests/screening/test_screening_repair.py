@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +14,10 @@ from schemas.records import Provenance, Question, Verdict
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.cues import COMBINATION
 from tasks.screening.lexical import CUES
+from tasks.screening.pairing import pair_questions
 from tasks.screening.planted import Leak, planted_items
 from tasks.screening.questions import screen_questions
-from tasks.screening.repair import Repair, constraint_set, shuffle_keys
+from tasks.screening.repair import NotRepaired, Repair, constraint_set, shuffle_keys
 from tasks.screening.rounds import screen_and_drop
 from tasks.store import ShardStore, ShardWriter
 
@@ -90,11 +92,11 @@ class Writer:
         self.asked: list[Repair] = []
         self._clean_from, self._refuse = clean_from, refuse
 
-    def __call__(self, repair: Repair, questions: Sequence[Question]) -> list[Question | None]:
+    def __call__(self, repair: Repair, questions: Sequence[Question]) -> list[Question | NotRepaired]:
         self.asked.append(repair)
         leak: Leak = "none" if repair.round >= self._clean_from else "length"
-        made: list[Question | None] = list(questions_of(leak, "long", n=len(questions), seed=repair.round))
-        return [None] * self._refuse + made[self._refuse :]
+        made: list[Question | NotRepaired] = list(questions_of(leak, "long", n=len(questions), seed=repair.round))
+        return [NotRepaired("refused", "I would rather not")] * self._refuse + made[self._refuse :]
 
 
 def test_a_rewritten_cell_is_read_again_as_a_whole_and_kept_when_clean(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_a_rewritten_cell_is_read_again_as_a_whole_and_kept_when_clean(tmp_path:
     assert writer.asked[0].cues[0] == "length"
     assert "same number of words" in writer.asked[0].constraints[0]
     assert writer.asked[0].version == constraint_set()["version"]
-    assert info.rejected == {"leaks": 6}
+    assert info.rejected == {"refused": 6}
     assert info.items_in == info.items_out + 6
     assert Counter(question.round for question in kept) == {0: N, 2: N - 6}
     verdicts = shard.records("verdicts", Verdict)
@@ -132,8 +134,73 @@ def test_a_cell_that_repairs_do_not_help_is_dropped_after_the_last_round() -> No
 
 
 def test_a_writer_that_returns_something_else_is_found_out() -> None:
-    with pytest.raises(ValueError, match="one question of that cell, or None, for each"):
+    with pytest.raises(ValueError, match="one question of that cell, or why not, for each"):
         screen_and_drop(questions_of("length", "long"), CONFIG, rewrite=lambda repair, questions: [])
+
+
+AXES = {"nuclei": ("small", "large"), "stroma": ("loose", "dense")}
+
+
+def crossed(n: int, seed: int, *, often: float = 0.8) -> list[Question]:
+    """Questions of one wording with crossed options; `large` and `dense` are right more often than chance has it."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for number, one in enumerate(questions_of("none", "crossed", n=n, seed=seed)):
+        states = [(nucleus, stroma) for nucleus in AXES["nuclei"] for stroma in AXES["stroma"]]
+        own = tuple(values[int(rng.random() < often)] for values in AXES.values())
+        order = [states[place] for place in rng.permutation(4)]
+        made.append(
+            replace(
+                one,
+                question="Which account is the right one?",
+                options=tuple(f"{nucleus} nuclei in {stroma} stroma" for nucleus, stroma in order),
+                option_concepts=tuple(f"N:{nucleus}+S:{stroma}" for nucleus, stroma in order),
+                answer_index=order.index(own),
+                evidence_ids=(f"feat_{number}_{'_'.join(own)}",),
+                split="val" if number % 4 == 0 else "train",
+            )
+        )
+    return made
+
+
+@given(n=st.integers(1, 60), seed=st.integers(0, 5))
+def test_pairing_makes_every_option_of_a_set_the_key_equally_often_and_keeps_every_fields_statement(
+    n: int, seed: int
+) -> None:
+    before = crossed(n, seed)
+    for old, new in zip(before, pair_questions(before, 0), strict=True):
+        if isinstance(new, Question):
+            assert new.option_concepts[new.answer_index] == old.option_concepts[old.answer_index]
+            assert new.options[new.answer_index] == old.options[old.answer_index]
+            assert (new.evidence_ids, new.rationale, new.field_id) == (old.evidence_ids, old.rationale, old.field_id)
+            assert old.question_id in new.provenance.input_ids
+        else:
+            assert new.reason == "unbalanced"
+    paired = [new for new in pair_questions(before, 0) if isinstance(new, Question)]
+    keys = Counter((q.split, q.option_set_id, q.options[q.answer_index]) for q in paired)
+    for split, option_set, _ in keys:
+        of_set = [keys[split, option_set, text] for text in paired[0].options]
+        assert len(set(of_set)) == 1
+    assert pair_questions(before[::-1], 0)[::-1] == pair_questions(before, 0)
+
+
+def test_a_cell_whose_answers_are_usually_the_same_is_paired_until_text_tells_nothing() -> None:
+    questions = crossed(400, 3, often=0.65)
+    outcome = screen_and_drop(questions, CONFIG.model_copy(update={"certifier": "forest"}))
+    assert [repair.operation for repair in outcome.repairs] == ["pair"]
+    before, after = outcome.rounds
+    assert before.whole.worst.accuracy > 0.35
+    assert max(abs(row.accuracy - 0.25) for row in after.rows) < 1e-9
+    assert len(outcome.kept) > 150
+    assert {row.reason for row in outcome.rejections} == {"unbalanced"}
+    assert len(outcome.kept) + len(outcome.rejections) == 400
+
+
+def test_questions_without_partners_are_not_paired() -> None:
+    alone = [replace(question, question=f"Which, {n}?") for n, question in enumerate(crossed(20, 1))]
+    unnamed = [replace(question, option_concepts=("",) * 4) for question in crossed(20, 1)]
+    for questions in (alone, unnamed):
+        assert all(isinstance(new, NotRepaired) for new in pair_questions(questions, 0))
 
 
 def test_there_is_a_constraint_for_every_cue_that_can_be_named() -> None:
