@@ -16,7 +16,7 @@ from tasks.settings import code_version
 from tasks.store import Shard
 
 # Where each published table comes from: the last stage that writes it.
-_STAGE_OF_TABLE = {
+_STAGE_OF_TABLE: dict[str, str | None] = {
     "slides": "tiling",
     "tiles": "tiling",
     "fields": "features",
@@ -26,7 +26,7 @@ _STAGE_OF_TABLE = {
     "perturbations": "texts",
     "reasoning": "texts",
     "questions": "reviewed",
-    "verdicts": "screening",
+    "verdicts": None,
     "review_events": "reviewed",
 }
 
@@ -56,9 +56,13 @@ def gather_candidate(plan: Plan) -> Candidate:
 
 def _paths(shards: list[Shard], table: str) -> Iterator[Path]:
     stage = _STAGE_OF_TABLE.get(table)
+    reviewed = next(shard for shard in shards if shard.info.stage == "reviewed")
     for shard in shards:
         if table in shard.info.rows and stage in (None, shard.info.stage):
-            yield shard.path(f"{table}.parquet")
+            # Review writes the texts of a slide anew where a decision touches it.
+            rewritten = f"{table}-{shard.info.key}"
+            again = rewritten in reviewed.info.rows
+            yield reviewed.path(f"{rewritten}.parquet") if again else shard.path(f"{table}.parquet")
 
 
 def _counts(row: Any) -> dict[str, Any]:

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 
 from flows.config import RunConfig, resolve_config
 from flows.plan import make_plan
+from schemas.records import Question, Verdict
+from tasks.review.journal import collect_log
+from tasks.review.rescreen import Screener
 from tasks.review.task import apply
+from tasks.screening.config import ScreeningConfig
 
 
 @flow(name="close-review")
 def close_review(config: RunConfig | Path) -> None:
-    """Apply decisions: accepted items stay, edited ones change, rejected and held ones are counted."""
+    """Apply decisions: accepted items stay, edited ones are screened again, rejected and held ones are counted."""
     settings = resolve_config(config)
+    if settings.decisions is None:
+        collect_log(settings.out / "review")
     plan = make_plan(settings)
     screened = plan.store.open("screening", plan.screening)
     queue = plan.store.open("queue", plan.queue)
-    apply(plan.store, plan.reviewed, screened, queue, settings.review, plan.decisions_file)
+    texts = [plan.store.open("texts", key) for key in plan.texts]
+    screener = _screener(settings.screening)
+    apply(plan.store, plan.reviewed, screened, queue, texts, settings.review, plan.decisions_file, screener)
+
+
+def _screener(config: ScreeningConfig) -> Screener:
+    def screen(questions: Sequence[Question]) -> tuple[Mapping[str, Sequence[Mapping[str, Any]]], list[Verdict]]:
+        from tasks.screening.items import item_of
+        from tasks.screening.screen import screen as read_without_image
+
+        rounds = {"round": max(question.round for question in questions)}
+        found = read_without_image([item_of(question) for question in questions], config.model_copy(update=rounds))
+        flags = {
+            item_id: [{"reader": flag.reader, "p": flag.p, "cue": flag.cue} for flag in reasons]
+            for item_id, reasons in found.item_flags.items()
+        }
+        return flags, found.verdicts
+
+    return screen

@@ -12,6 +12,7 @@ from flows.config import RunConfig
 from flows.draw_demo import draw_demo, is_drawn
 from flows.early_start import prefect_started_beside
 from flows.plan import Plan, make_plan
+from tasks.review.journal import collect_log
 
 OUTCOME = "run.json"
 
@@ -45,6 +46,8 @@ def run_curation(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     """Run `curate`, or find that nothing has changed; return the outcome as data and as lines."""
     with nullcontext() if is_drawn(config) else prefect_started_beside():
         draw_demo(config)
+    if config.decisions is None:
+        collect_log(config.out / "review")
     plan = make_plan(config)
     outcome = _finished(plan)
     if outcome is None:

@@ -1,1 +1,1 @@
-"""The annotators' page."""
+"""The annotators' page: a server that shows the desk to people, and writes down what they say."""

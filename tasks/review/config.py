@@ -27,7 +27,27 @@ class ReviewConfig(StageConfig):
         description="questions drawn at random for review though no reader flagged them: the base rate of faults, and "
         "the human baseline",
     )
-    audit_seed: int = Field(default=0, ge=0, description="which questions the audit draws")
+    audit_texts: int = Field(
+        default=8,
+        ge=0,
+        description="captions, negatives and reasoning samples drawn at random for review, so many of each",
+    )
+    audit_seed: int = Field(default=0, ge=0, description="which items the audit draws")
+    second_reader_share: float = Field(
+        default=0.25,
+        ge=0.0,
+        le=1.0,
+        description="share of items that two annotators read, blind to one another; the ids decide which",
+    )
+    rescreen_edits: bool = Field(
+        default=True,
+        description="screen again with the questions as annotators rewrote them; what a reader still guesses is held",
+    )
+    page_url: str = Field(
+        default="http://127.0.0.1:8077",
+        pattern=r"^https?://[^\s<>()\[\]]+$",
+        description="where annotators find the page; the artifact of a run links to it",
+    )
     opened_at: str = Field(
         default="2026-01-01T00:00:00Z",
         description="time written into `open` events, fixed so that equal runs give equal bytes",

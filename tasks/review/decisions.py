@@ -24,6 +24,8 @@ class Ruling:
     detail: str
     reviewer: str = ""
     edit: Mapping[str, Any] | None = None
+    differ: bool = False
+    readings: int = 0
 
 
 def read_decisions(path: Path) -> list[ReviewEvent]:
@@ -48,14 +50,10 @@ def _rule(payload: Mapping[str, Any], reviewer: str) -> Ruling:
     return Ruling(decision, str(payload.get("reason", "")), reviewer, payload.get("edit"))
 
 
-def rulings(events: Sequence[ReviewEvent]) -> dict[str, Ruling]:
-    """Return what holds for every item with a decision.
-
-    The last verdict of a reviewer that was not taken back counts; reviewers who differ leave the item undecided; an
-    adjudication overrides all verdicts.
-    """
+def standing_verdicts(events: Sequence[ReviewEvent]) -> tuple[dict[str, dict[str, Ruling]], dict[str, Ruling]]:
+    """Return the last verdict of every reviewer on every item that was not taken back, and the adjudications."""
     undone = {payload_of(event)["event_id"] for event in events if event.kind == "undo"}
-    by_item: dict[str, dict[str, Ruling]] = {}
+    verdicts: dict[str, dict[str, Ruling]] = {}
     settled: dict[str, Ruling] = {}
     for event in events:
         if event.event_id in undone or event.kind not in ("verdict", "adjudicate"):
@@ -63,17 +61,40 @@ def rulings(events: Sequence[ReviewEvent]) -> dict[str, Ruling]:
         ruling = _rule(payload_of(event), event.reviewer)
         if event.kind == "adjudicate":
             settled[event.item_id] = ruling
-        by_item.setdefault(event.item_id, {})[event.reviewer] = ruling
-    return {item_id: settled.get(item_id) or _agreed(verdicts) for item_id, verdicts in by_item.items()}
+        else:
+            verdicts.setdefault(event.item_id, {})[event.reviewer] = ruling
+    return verdicts, settled
 
 
-def _agreed(verdicts: Mapping[str, Ruling]) -> Ruling:
+def rulings(events: Sequence[ReviewEvent], readers: Mapping[str, int] | None = None) -> dict[str, Ruling]:
+    """Return what holds for every item with a decision.
+
+    The last verdict of a reviewer that was not taken back counts; reviewers who differ leave the item undecided; an
+    adjudication that decides overrides all verdicts.
+
+    Args:
+        events: the log, oldest first.
+        readers: how many annotators must have read an item, by id; one where it says nothing.
+    """
+    verdicts, settled = standing_verdicts(events)
+    final = {item_id: ruling for item_id, ruling in settled.items() if ruling.outcome != "undecided"}
+    needed = readers or {}
+    return {
+        item_id: final.get(item_id) or _agreed(verdicts.get(item_id, {}), needed.get(item_id, 1), settled.get(item_id))
+        for item_id in {**verdicts, **settled}
+    }
+
+
+def _agreed(verdicts: Mapping[str, Ruling], needed: int, skipped: Ruling | None) -> Ruling:
     decided = [ruling for ruling in verdicts.values() if ruling.outcome != "undecided"]
     if not decided:
-        return next(iter(verdicts.values()))
+        return next(iter(verdicts.values()), None) or skipped or Ruling("undecided", "nobody has decided")
     if len({(ruling.outcome, canonical_json(ruling.edit)) for ruling in decided}) > 1:
         said = ", ".join(f"{ruling.reviewer}: {ruling.outcome}" for ruling in decided)
-        return Ruling("undecided", f"reviewers differ ({said}); it needs an adjudicator")
+        detail = f"reviewers differ ({said}); it needs an adjudicator"
+        return Ruling("undecided", detail, differ=True, readings=len(decided))
+    if len(decided) < needed:
+        return Ruling("undecided", f"read by {len(decided)} of {needed} annotators", readings=len(decided))
     return decided[-1]
 
 
@@ -91,16 +112,6 @@ def edited(question: Question, ruling: Ruling) -> Question:
     if key >= len(options):
         raise ValueError(f"key {key} of {len(options)} options")
     concepts = dict(zip(question.options, question.option_concepts, strict=False))
-    made = question.provenance
-    provenance = Provenance(
-        generator=made.generator,
-        model=made.model,
-        prompt_sha256=made.prompt_sha256,
-        parameters=canonical_json({"made": made.parameters, "edited_by": ruling.reviewer, "edited": sorted(edit)}),
-        code_version=made.code_version,
-        input_ids=made.input_ids,
-        ledger_id=made.ledger_id,
-    )
     return replace(
         question,
         question=edit.get("question", question.question),
@@ -109,8 +120,25 @@ def edited(question: Question, ruling: Ruling) -> Question:
         answer_index=key,
         rationale=edit.get("rationale", question.rationale),
         option_set_id=None,
-        provenance=provenance,
+        round=question.round + 1,
+        provenance=edited_provenance(question.provenance, ruling),
     )
+
+
+def edited_provenance(made: Provenance, ruling: Ruling) -> Provenance:
+    """Return the provenance of a row that a reviewer rewrote: how it was made, who edited it, and what."""
+    edit = sorted(ruling.edit or {})
+    told = canonical_json({"made": made.parameters, "edited_by": ruling.reviewer, "edited": edit})
+    return replace(made, parameters=told)
+
+
+def refused(item_id: str, ruling: Ruling, config: ReviewConfig) -> Rejection | None:
+    """Return why an item does not go on: rejected by people, or held until they decide; None where it does."""
+    if ruling.outcome == "reject":
+        return Rejection(item_id, "review", "rejected_by_reviewer", ruling.detail)
+    if ruling.outcome == "undecided" and config.undecided == "hold":
+        return Rejection(item_id, "review", "awaiting_review", ruling.detail)
+    return None
 
 
 def _apply(question: Question, ruling: Ruling, config: ReviewConfig) -> Question | Rejection:
@@ -119,11 +147,7 @@ def _apply(question: Question, ruling: Ruling, config: ReviewConfig) -> Question
             return edited(question, ruling)
         except ValueError as error:
             return Rejection(question.question_id, "review", "awaiting_review", f"the edit cannot be applied: {error}")
-    if ruling.outcome == "reject":
-        return Rejection(question.question_id, "review", "rejected_by_reviewer", ruling.detail)
-    if ruling.outcome == "undecided" and config.undecided == "hold":
-        return Rejection(question.question_id, "review", "awaiting_review", ruling.detail)
-    return question
+    return refused(question.question_id, ruling, config) or question
 
 
 def apply_decisions(
@@ -137,8 +161,8 @@ def apply_decisions(
         decisions: the log of decisions, verified.
         config: what to do with flagged questions on which nobody, or nobody in agreement, has decided.
     """
-    known = rulings(decisions)
-    opened = {event.item_id for event in queue if event.kind == "open"}
+    opened = {event.item_id: int(payload_of(event).get("readers", 1)) for event in queue if event.kind == "open"}
+    known = rulings(decisions, opened)
     waiting = Ruling("undecided", "flagged; nobody has decided")
     kept: list[Question] = []
     rejections: list[Rejection] = []

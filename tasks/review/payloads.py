@@ -2,12 +2,13 @@
 
 | kind | payload |
 |---|---|
-| open | `{cell, reasons: [{reader, p, cue}]}` |
-| blind | `{answer}`: index of the option chosen from the images alone |
+| open | `{cell, reasons: [{reader, p, cue}], readers}` |
+| blind | `{answer}`: index of the option chosen from the images alone, null where they do not tell |
 | verdict, adjudicate | `{decision}`, with `reason` for reject, `edit` for edit |
 | undo | `{event_id}` of an own verdict |
 
-An edit gives the new `question`, `options`, `answer_index` or `rationale`; what it does not give stays as it is.
+An edit gives what it changes: `question`, `options`, `answer_index` and `rationale` of a question, `text` of a caption,
+`observe` and `think` (the words of every step) of a reasoning sample; what it does not give stays as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from typing import Any, get_args
 from schemas.errors import ReviewError
 from schemas.records.review import Decision, EventKind
 
-EDITABLE = ("question", "options", "answer_index", "rationale")
+EDITABLE = {
+    "question": ("question", "options", "answer_index", "rationale"),
+    "caption": ("text",),
+    "negative": (),
+    "reasoning": ("observe", "think"),
+}
+"""What can be edited, by kind of item; a negative is certified by its construction, so it is taken or left."""
+_EDITABLE = tuple(name for names in EDITABLE.values() for name in names)
+_TEXTS = ("question", "rationale", "text", "observe")
+MAX_TEXT = 4000
 
 
 def _is_index(value: Any) -> bool:
@@ -26,7 +36,7 @@ def _is_index(value: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= MAX_TEXT
 
 
 def _check_options(options: Any) -> str | None:
@@ -42,8 +52,11 @@ def check_edit(edit: Any) -> str | None:
     """Return what is wrong with an edit by itself, or None."""
     if not isinstance(edit, Mapping) or not edit:
         return "an edit gives what it changes"
-    faults = [f"{name!r} cannot be edited; {', '.join(EDITABLE)} can" for name in sorted(set(edit) - set(EDITABLE))]
-    faults += [f"{name} is empty" for name in ("question", "rationale") if name in edit and not _is_text(edit[name])]
+    faults = [f"{name!r} cannot be edited; {', '.join(_EDITABLE)} can" for name in sorted(set(edit) - set(_EDITABLE))]
+    faults += [f"{name} is empty or too long" for name in _TEXTS if name in edit and not _is_text(edit[name])]
+    steps = edit.get("think", ["-"])
+    if not isinstance(steps, list) or not steps or not all(map(_is_text, steps)):
+        faults.append("a step is empty or too long")
     if "options" in edit and (fault := _check_options(edit["options"])):
         faults.append(fault)
     if not _is_index(edit.get("answer_index", 0)):
@@ -60,7 +73,8 @@ def _check_open(payload: Mapping[str, Any]) -> str | None:
 
 
 def _check_blind(payload: Mapping[str, Any]) -> str | None:
-    return None if _is_index(payload.get("answer")) else "answer is the index of an option, from 0"
+    answer = payload.get("answer", "")
+    return None if answer is None or _is_index(answer) else "answer is the index of an option, from 0, or null"
 
 
 def _check_verdict(payload: Mapping[str, Any]) -> str | None:

@@ -1,54 +1,123 @@
-"""Prefect tasks of review: open flagged items, and apply what was decided."""
+"""Prefect tasks of review: open items, and apply what was decided."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import task
 
-from schemas.records import Question, ReviewEvent
-from tasks.review.audit import draw_audit
+from kg.graph import Graph
+from schemas.records import Caption, Perturbation, Question, Reasoning, Rejection, ReviewEvent, Verdict
 from tasks.review.config import ReviewConfig
-from tasks.review.decisions import apply_decisions, read_decisions
+from tasks.review.decisions import Ruling, apply_decisions, read_decisions, rulings
+from tasks.review.desk import DESK, fill_items, fill_tiles, held_fields, make_desk
 from tasks.review.events import write_events
+from tasks.review.gather import TEXT_KEYS, Texts, draft_items, field_tiles, ids_of, queue_entries
+from tasks.review.items import ReviewItem
 from tasks.review.queue import open_queue
+from tasks.review.rescreen import Screener, hold_what_leaks
+from tasks.review.texts import NOBODY, TextRows, apply_to_texts
 from tasks.store import Shard, ShardInfo, ShardStore, ShardWriter
+
+ITEMS = "items.jsonl"
 
 
 @task(name="open review", persist_result=False)
-def open_items(store: ShardStore, key: str, screened: Shard, config: ReviewConfig, listed: Path) -> ShardInfo:
-    """Open one item per flagged question and a random sample of the others, and list them where annotators look."""
+def open_items(
+    store: ShardStore,
+    key: str,
+    screened: Shard,
+    features: Sequence[Shard],
+    texts: Sequence[Shard],
+    graph: Shard,
+    config: ReviewConfig,
+) -> ShardInfo:
+    """Open one item per flagged question, and a random sample of the others and of the texts."""
 
     def make(out: ShardWriter) -> None:
-        flagged = json.loads(screened.path("flagged.json").read_text(encoding="utf-8"))
         questions = screened.records("questions", Question)
-        known = {entry["item_id"] for entry in flagged}
-        audit = draw_audit(questions, known, config.audit_items, config.audit_seed)
-        events = open_queue([*flagged, *audit], at=config.opened_at)
-        out.facts.update(flagged=len(flagged), audit=len(audit))
+        drawn = Texts(texts, config)
+        entries, flagged = queue_entries(screened, questions, drawn, config)
+        events = open_queue(entries, at=config.opened_at, second_reader_share=config.second_reader_share)
+        items = draft_items(events, questions, drawn, features, Graph.load(graph.folder))
+        out.path(ITEMS).write_text("".join(item.to_json() + "\n" for item in items), encoding="utf-8")
+        out.facts.update(flagged=flagged, audit=len(events) - flagged)
         out.write_records("review_events", events, ReviewEvent)
         out.count(items_in=len(events), items_out=len(events), rejections=[])
 
-    info = store.ensure("queue", key, make)[0]
-    listed.parent.mkdir(parents=True, exist_ok=True)
-    write_events(listed, store.open("queue", key).records("review_events", ReviewEvent))
-    return info
+    return store.ensure("queue", key, make)[0]
+
+
+@task(name="set the desk", persist_result=False)
+def set_desk(queue: Shard, tiling: Sequence[Shard], folder: Path) -> None:
+    """Lay the queue where annotators work: `queue.jsonl`, and the desk with all that the page shows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_events(folder / "queue.jsonl", queue.records("review_events", ReviewEvent))
+    lines = queue.path(ITEMS).read_text(encoding="utf-8").splitlines()
+    items = [ReviewItem.from_json(line) for line in lines]
+    with make_desk(folder / DESK) as desk:
+        fill_items(desk, items)
+        fill_tiles(desk, field_tiles(tiling, {item.field_id for item in items} - held_fields(desk)))
 
 
 @task(name="apply decisions", persist_result=False)
-def apply(store: ShardStore, key: str, screened: Shard, queue: Shard, config: ReviewConfig, decided: Path) -> ShardInfo:
-    """Apply the annotators' decisions to the screened questions; an absent file means that nobody has decided."""
+def apply(
+    store: ShardStore,
+    key: str,
+    screened: Shard,
+    queue: Shard,
+    texts: Sequence[Shard],
+    config: ReviewConfig,
+    decided: Path,
+    screener: Screener,
+) -> ShardInfo:
+    """Apply the annotators' decisions to questions and texts; an absent file means that nobody has decided.
+
+    Rewritten questions are screened again. Of the texts only slides that a decision touches are written, as
+    `captions-<key>`, `perturbations-<key>` and `reasoning-<key>`, in place of the tables of the shard with that key.
+    """
 
     def make(out: ShardWriter) -> None:
         questions = screened.records("questions", Question)
         opened = queue.records("review_events", ReviewEvent)
         decisions = read_decisions(decided)
         kept, rejections = apply_decisions(questions, opened, decisions, config)
+        kept, held, verdicts = hold_what_leaks(questions, kept, screener, config)
+        rejections += held
         known = {event.event_id for event in opened}
         events = [*opened, *(event for event in decisions if event.event_id not in known)]
+        waiting = {event.item_id: NOBODY for event in opened} if config.undecided == "hold" else {}
+        looked_at, lost = _apply_texts(texts, {**waiting, **rulings(decisions)}, config, out)
         out.write_records("questions", kept, Question)
+        out.write_records("verdicts", verdicts, Verdict)
         out.write_records("review_events", events, ReviewEvent)
-        out.count(items_in=len(questions), items_out=len(kept), rejections=rejections)
+        out.count(
+            items_in=len(questions) + looked_at,
+            items_out=len(kept) + looked_at - len(lost),
+            rejections=[*rejections, *lost],
+        )
 
     return store.ensure("reviewed", key, make)[0]
+
+
+def _apply_texts(
+    texts: Sequence[Shard], known: dict[str, Ruling], config: ReviewConfig, out: ShardWriter
+) -> tuple[int, list[Rejection]]:
+    """Write the texts of the slides that a decision touches; return how many there were and which go no further."""
+    looked_at, rejections = 0, []
+    for shard in texts if known else ():
+        if known.keys().isdisjoint(item_id for table in TEXT_KEYS for item_id in ids_of([shard], table)):
+            continue
+        before = TextRows(
+            shard.records("captions", Caption),
+            shard.records("perturbations", Perturbation),
+            shard.records("reasoning", Reasoning),
+        )
+        rows, lost = apply_to_texts(before, known, config)
+        looked_at += len(before)
+        rejections += lost
+        out.write_records(f"captions-{shard.info.key}", rows.captions, Caption)
+        out.write_records(f"perturbations-{shard.info.key}", rows.perturbations, Perturbation)
+        out.write_records(f"reasoning-{shard.info.key}", rows.reasoning, Reasoning)
+    return looked_at, rejections

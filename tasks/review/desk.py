@@ -1,0 +1,119 @@
+"""The desk: one SQLite file with what annotators are shown, who they are, and what they said.
+
+Items, tiles and slides are put there when the queue is opened, so that the page needs neither the store nor the plan of
+a run. Events are only ever appended; triggers refuse anything else. `standings` is what follows from the events, kept
+in the same transaction; it could be made again from them at any time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import InputError
+from schemas.records import Slide, Tile
+from tasks.review.items import ReviewItem
+
+DESK = "desk.sqlite"
+_VERSION = 1
+_BUSY_S = 30.0
+_SCHEMA = (Path(__file__).parent / "desk.sql").read_text(encoding="utf-8")
+_TILE = ["tile_id", "field_id", "scale", "mpp", "x_px0", "y_px0", "box_width_px0", "box_height_px0"]
+_TILE += ["width_px", "height_px", "image"]
+_SLIDE = ["slide_id", "name", "uri", "width_px0", "height_px0", "mpp_x", "mpp_y"]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    # FULL: an event that was acknowledged survives a power cut, not only a killed process.
+    connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
+    return connection
+
+
+@contextmanager
+def make_desk(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to a desk, made first where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path)
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_desk(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection of one's own to a desk; connections are never shared between requests.
+
+    Raises:
+        InputError: there is no desk, or another version of Slidesmith made it.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"there is no {path.name} in {path.parent.name}/", remedy="run the curation up to review first"
+        )
+    connection = _connect(path)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != _VERSION:
+            raise InputError(f"{path.name} has version {version}", remedy=f"this Slidesmith reads version {_VERSION}")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the desk's one write lock for a block: all of it happens, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _insert(connection: sqlite3.Connection, table: str, columns: Sequence[str], row: Any) -> None:
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    values = [getattr(row, column) for column in columns]
+    connection.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608 - constants
+
+
+def held_fields(connection: sqlite3.Connection) -> set[str]:
+    """Return the fields whose tiles the desk holds."""
+    return {row[0] for row in connection.execute("SELECT DISTINCT field_id FROM tiles")}
+
+
+def fill_tiles(connection: sqlite3.Connection, slides: Iterable[tuple[Slide, Sequence[Tile]]]) -> None:
+    """Put slides and tiles on the desk."""
+    for slide, tiles in slides:
+        with writing(connection):
+            _insert(connection, "slides", _SLIDE, slide)
+            for tile in tiles:
+                _insert(connection, "tiles", _TILE, tile)
+
+
+def fill_items(connection: sqlite3.Connection, items: Sequence[ReviewItem]) -> None:
+    """Put the queue on the desk; items that left it are closed, their events stay."""
+    with writing(connection):
+        connection.execute("UPDATE items SET open = 0")
+        connection.executemany(
+            "INSERT INTO items (item_id, public_id, kind, dimension, slide_id, field_id, patient_id, place, readers,"
+            " flagged, content, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
+            " ON CONFLICT (item_id) DO UPDATE SET place = excluded.place, readers = excluded.readers,"
+            " flagged = excluded.flagged, content = excluded.content, open = 1",
+            [_row(place, item) for place, item in enumerate(items)],
+        )
+
+
+def _row(place: int, item: ReviewItem) -> tuple[Any, ...]:
+    flagged = any(reason["reader"] != "audit" for reason in item.reasons)
+    head = (item.item_id, item.public_id, item.kind, item.dimension, item.slide_id, item.field_id, item.patient_id)
+    return (*head, place, item.readers, flagged, item.to_json())
