@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.features import Features
-from tasks.screening.fitted import read_out_of_fold
+from tasks.screening.fitted import CueModel, read_out_of_fold
 from tasks.screening.items import Floats, Ints, Panel
 from tasks.screening.lexical import lexical_scores, position_scores
 
@@ -43,6 +43,7 @@ class Board:
     """Scores `values` (m, r) and, per reader, its name, family, tier, the one cue it reads (or ""), trained or not.
 
     `unread` counts the questions that a reader from outside could not read: there it knows nothing of any option.
+    `models` are the fitted readers of cues, without the certifier, by the fold that each has not seen.
     """
 
     names: tuple[str, ...]
@@ -52,6 +53,7 @@ class Board:
     trained: tuple[bool, ...]
     values: Floats
     unread: dict[str, int]
+    models: dict[str, dict[int, CueModel]]
 
     def selecting(self) -> list[int]:
         """Return the columns of readers that may select: all but the certifier."""
@@ -78,6 +80,7 @@ def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers:
     panel = features.panel
     entries: list[_Entry] = []
     columns: list[Floats] = []
+    models: dict[str, dict[int, CueModel]] = {}
     for tier, scores in (("position", position_scores(panel)), ("lexical", lexical_scores(panel, features.raw))):
         entries += [
             _Entry(name, "lexical", tier, cue, False) for name, cue in zip(scores.names, scores.cues, strict=True)
@@ -86,12 +89,13 @@ def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers:
     if can_train(panel, fold):
         certifier = [config.certifier] if config.certifier else []
         read = read_out_of_fold(features, fold, [*config.families, *certifier], config)
+        models = {family: model for family, model in read.models.items() if family in config.families}
         for family in config.families:
             entries.append(_Entry(family, "fitted", "fitted", _SINGLE_CUE.get(family, ""), True))
-            columns.append(read[family])
+            columns.append(read.scores[family])
         if len(config.families) > 1:
             entries.append(_Entry("ensemble", "fitted", "fitted", "", True))
-            columns.append(np.sum([panel.log_softmax(read[family]) for family in config.families], axis=0))
+            columns.append(np.sum([panel.log_softmax(read.scores[family]) for family in config.families], axis=0))
         if config.lora is not None:
             from tasks.screening.lora import read_lora
 
@@ -100,7 +104,7 @@ def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers:
             columns.append(read_scores)
         for family in certifier:
             entries.append(_Entry(family, CERTIFIER, CERTIFIER, "", True))
-            columns.append(read[family])
+            columns.append(read.scores[family])
     for reader in readers:
         entries.append(_Entry(reader.name, reader.family, reader.family, reader.cue, False))
         columns.append(reader.read(panel))
@@ -115,4 +119,5 @@ def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers:
         trained=tuple(entry.trained for entry in entries),
         values=np.where(missing, 0.0, values),
         unread={entry.name: int(count) for entry, count in zip(entries, unread, strict=True) if count},
+        models=models,
     )

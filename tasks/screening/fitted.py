@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,38 @@ from tasks.screening.items import Floats, Panel
 from tasks.settings import worker_count
 
 Mask = NDArray[np.bool_]
-Reader = Callable[[Features, Mask, ScreeningConfig], Floats]
+
+
+@dataclass(frozen=True)
+class CueModel:
+    """A fitted reader of cues that can be asked again: the name of its features, and scores of rows of them."""
+
+    shown: Literal["linear", "trees"]
+    score: Callable[[NDArray[np.floating]], Floats]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Scores (m,) of every option, and the model behind them where it reads cues."""
+
+    scores: Floats
+    model: CueModel | None = None
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Per family the scores (m,), each item read by the model that never saw its fold, and cue models by held fold."""
+
+    scores: dict[Family, Floats]
+    models: dict[str, dict[int, CueModel]]
+
+
+Reader = Callable[[Features, Mask, ScreeningConfig], Reading]
 PRIOR_ITEMS = 2.0  # items' worth of belief that an option is as often the key as any other
 FOREST_ROWS = 2048  # rows per tree: keeps the forest linear, and its trees different
 
 
-def _read_prior(features: Features, train: Mask, config: ScreeningConfig) -> Floats:
+def _read_prior(features: Features, train: Mask, config: ScreeningConfig) -> Reading:
     """Score an option by how often its text was the key when it stood among the options, in the file and the cell."""
     panel = features.panel
     cell = panel.cell[panel.of]
@@ -33,19 +61,23 @@ def _read_prior(features: Features, train: Mask, config: ScreeningConfig) -> Flo
         keys = np.bincount(numbers[panel.key_row[train]], minlength=width)
         expected = np.bincount(numbers[rows], weights=panel.chance[panel.of[rows]], minlength=width)
         scores += np.log((keys + PRIOR_ITEMS) / (expected + PRIOR_ITEMS))[numbers]
-    return scores
+    return Reading(scores)
 
 
-def _read_logistic(features: Features, train: Mask, config: ScreeningConfig) -> Floats:
+def _read_logistic(features: Features, train: Mask, config: ScreeningConfig) -> Reading:
     weights = fit_conditional_logit(features.linear, features.panel, train, l2=3.0)
-    return np.asarray(features.linear @ weights)
+
+    def score(rows: NDArray[np.floating]) -> Floats:
+        return np.asarray(rows @ weights)
+
+    return Reading(score(features.linear), CueModel("linear", score))
 
 
-def _read_tfidf(features: Features, train: Mask, config: ScreeningConfig) -> Floats:
+def _read_tfidf(features: Features, train: Mask, config: ScreeningConfig) -> Reading:
     table = features.words.values
     if not table.shape[1]:
-        return np.zeros(len(features.panel.of))
-    return np.asarray(table @ fit_conditional_logit(table, features.panel, train, l2=0.5))
+        return Reading(np.zeros(len(features.panel.of)))
+    return Reading(np.asarray(table @ fit_conditional_logit(table, features.panel, train, l2=0.5)))
 
 
 def _objective(panel: Panel, train: Mask) -> Callable[[Floats, object], tuple[Floats, Floats]]:
@@ -64,7 +96,7 @@ def _objective(panel: Panel, train: Mask) -> Callable[[Floats, object], tuple[Fl
     return gradient
 
 
-def _read_boosting(features: Features, train: Mask, config: ScreeningConfig) -> Floats:
+def _read_boosting(features: Features, train: Mask, config: ScreeningConfig) -> Reading:
     import lightgbm
 
     panel = features.panel
@@ -73,7 +105,7 @@ def _read_boosting(features: Features, train: Mask, config: ScreeningConfig) -> 
     learning = features.trees[train[panel.of]]
     telling = np.ptp(learning, axis=0) > 0
     if not telling.any():  # every option looks alike: nothing to split on, and LightGBM refuses such data
-        return scores
+        return Reading(scores)
     parameters = {
         "objective": _objective(panel, train),
         "learning_rate": 0.1,
@@ -92,12 +124,16 @@ def _read_boosting(features: Features, train: Mask, config: ScreeningConfig) -> 
     }
     data = lightgbm.Dataset(learning[:, telling], params=parameters, free_raw_data=True)
     booster = lightgbm.train(parameters, data, num_boost_round=config.trees)
+
+    def score(rows: NDArray[np.floating]) -> Floats:
+        return np.asarray(booster.predict(rows[:, telling], num_threads=1))
+
     held_out = ~train[panel.of]
-    scores[held_out] = booster.predict(features.trees[held_out][:, telling], num_threads=1)
-    return scores
+    scores[held_out] = score(features.trees[held_out])
+    return Reading(scores, CueModel("trees", score))
 
 
-def _read_forest(features: Features, train: Mask, config: ScreeningConfig) -> Floats:
+def _read_forest(features: Features, train: Mask, config: ScreeningConfig) -> Reading:
     from sklearn.ensemble import RandomForestClassifier
 
     panel = features.panel
@@ -115,7 +151,7 @@ def _read_forest(features: Features, train: Mask, config: ScreeningConfig) -> Fl
     forest.fit(features.forest[rows], is_key[rows])
     scores = np.zeros(len(panel.of))
     scores[~rows] = np.log(forest.predict_proba(features.forest[~rows])[:, 1] + 0.01)
-    return scores
+    return Reading(scores)
 
 
 READERS: dict[Family, Reader] = {
@@ -129,8 +165,8 @@ READERS: dict[Family, Reader] = {
 
 def read_out_of_fold(
     features: Features, fold: NDArray[np.int64], families: Sequence[Family], config: ScreeningConfig
-) -> dict[Family, Floats]:
-    """Return each family's scores (m,) of every option, each item read by the model that never saw its fold.
+) -> OutOfFold:
+    """Return each family's scores of every option, each item read by the model that never saw its fold.
 
     Families and folds run side by side in threads; each is single-threaded and seeded, so the scores do not depend on
     the number of cores.
@@ -143,13 +179,15 @@ def read_out_of_fold(
         if needed in families:
             getattr(features, shared)  # made here once, not in the threads
 
-    def read(job: tuple[Family, int]) -> tuple[Family, int, Floats]:
+    def read(job: tuple[Family, int]) -> tuple[Family, int, Reading]:
         family, held = job
         return family, held, READERS[family](features, fold != held, config)
 
-    scores = {family: np.zeros(len(panel.of)) for family in families}
+    found = OutOfFold({family: np.zeros(len(panel.of)) for family in families}, {})
     with threadpool_limits(1), ThreadPoolExecutor(worker_count()) as pool:
-        for family, held, read_scores in pool.map(read, jobs):
+        for family, held, reading in pool.map(read, jobs):
             rows = (fold == held)[panel.of]
-            scores[family][rows] = read_scores[rows]
-    return scores
+            found.scores[family][rows] = reading.scores[rows]
+            if reading.model is not None:
+                found.models.setdefault(family, {})[held] = reading.model
+    return found

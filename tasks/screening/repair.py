@@ -67,7 +67,7 @@ def plan_repairs(cell: Cell, number: int) -> list[Repair]:
     """Return what can be done about a failing cell, in the order of trial; later ones begin with a stronger one."""
     known = constraint_set()
     cues = [cue for cue in cell.cues if cue.name in known["cues"]]
-    names = [cue.name for cue in cues] or [COMBINATION]
+    names = [cue.name for cue in cues] or [COMBINATION, *(part.cue for part in cell.importance[:3])]
     texts = [known["cues"][name]["text"] for name in names]
     for place, cue in enumerate(cues):
         if cue.examples:

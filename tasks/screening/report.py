@@ -72,6 +72,10 @@ def _cell(cell: Cell) -> dict[str, Any]:
             | {"examples": list(c.examples)}
             for c in cell.cues
         ],
+        "importance": [
+            {"cue": i.cue, "reader": i.reader, "accuracy": round(i.accuracy, 4), "without": round(i.without, 4)}
+            for i in cell.importance
+        ],
     }
 
 
@@ -129,6 +133,10 @@ def terminal_report(
     for cell in screening.failing:
         cues = ", ".join(f"{cue.name} ({_percent(cue.accuracy)} alone)" for cue in cell.cues[:3])
         console.print(f"\n[bold]{cell.name}[/] leaks by {cues or 'a combination of cues'}")
+        if cell.importance:
+            without = ", ".join(f"{i.cue} {_percent(i.without)}" for i in cell.importance[:3])
+            first = cell.importance[0]
+            console.print(f"  {first.reader} answers {_percent(first.accuracy)}; without {without}", markup=False)
         for cue in cell.cues[:3]:
             if cue.examples:
                 console.print(f"  {cue.name}: {', '.join(cue.examples)}", markup=False)

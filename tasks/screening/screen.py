@@ -19,7 +19,8 @@ from tasks.screening.cues import Cue, cell_cues, item_cues
 from tasks.screening.features import Features
 from tasks.screening.folds import assign_folds
 from tasks.screening.gates import Gate, ItemGate, Level, ReaderCell, cell_gate, item_gate, strata_of
-from tasks.screening.items import Floats, Ints, Item, Panel, panel_of
+from tasks.screening.importance import Importance, cue_importance
+from tasks.screening.items import Ints, Item, Panel, panel_of
 
 # Only readers that were fitted, or that know the language, can say that a cell is clean; the others can only fail it.
 DECIDING = ("fitted", CERTIFIER, "language_model", "endpoint")
@@ -48,6 +49,7 @@ class Cell:
     worst: ReaderCell
     needed: int
     cues: tuple[Cue, ...]
+    importance: tuple[Importance, ...]
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,9 @@ def _needed(rows: list[ReaderCell], margin: float) -> int:
 
 
 def _judge(
-    rows: Sequence[ReaderCell], panel: Panel, board: Board, gate: ItemGate, credit: Floats, margin: float
+    rows: Sequence[ReaderCell], features: Features, fold: Ints, board: Board, gate: ItemGate, config: ScreeningConfig
 ) -> list[Cell]:
+    panel, credit = features.panel, features.panel.credit(board.values)
     width = len(board.names)
     readers = (board.names, board.cues)
     cells = []
@@ -152,7 +155,8 @@ def _judge(
         part = list(rows[place * width : (place + 1) * width])
         selecting = [part[column] for column in board.selecting()]
         verdict = _verdict_of(part)
-        leaks = [row for row in part if row.verdict == "fail"] or part
+        leaks = [row for row in part if row.verdict == "fail"]
+        leaning = {row.reader: board.models[row.reader] for row in leaks if row.reader in board.models}
         cells.append(
             Cell(
                 name=name,
@@ -162,9 +166,10 @@ def _judge(
                 chance=part[0].chance,
                 verdict=verdict,
                 selected=_verdict_of(selecting),
-                worst=max(leaks, key=lambda row: abs(row.accuracy - row.chance)),
-                needed=_needed(part, margin) if verdict == "too few" else 0,
+                worst=max(leaks or part, key=lambda row: abs(row.accuracy - row.chance)),
+                needed=_needed(part, config.margin) if verdict == "too few" else 0,
                 cues=cell_cues(panel, members, readers, gate.pvi_bits, credit) if verdict == "fail" else (),
+                importance=cue_importance(features, fold, leaning, members, config.seed),
             )
         )
     return cells
@@ -204,7 +209,6 @@ def screen(items: Sequence[Item], config: ScreeningConfig, readers: Sequence[Tex
     fold = assign_folds(panel, features.numbers, folds=config.folds, seed=config.seed)
     board = make_board(features, fold, config, readers)
     gate = item_gate(board.values, np.array(board.tiers), panel, config)
-    credit = panel.credit(board.values)
     rows = cell_gate(board.values, board.names, board.families, panel, config)
-    cells = _judge(rows, panel, board, gate, credit, config.margin)
+    cells = _judge(rows, features, fold, board, gate, config)
     return Screening(config, panel, board, fold, gate, tuple(rows), tuple(cells), _flags(panel, board, gate))

@@ -20,6 +20,12 @@ def test_a_planted_leak_is_found_and_named(leak: Leak) -> None:
     assert found.whole.verdict == "fail"
     assert NAMES.get(leak, leak) in [cue.name for cue in found.whole.cues[:2]]
     assert found.whole.worst.accuracy > 0.4
+    leans = {"length": "length", "negation": "polarity", "centrality": "centrality", "word": "rarity", "position": ""}
+    first = found.whole.importance[0] if found.whole.importance else None
+    if leak in leans:
+        assert (first.cue if first else "") == leans[leak]
+    if first:
+        assert (first.accuracy > 0.5 and first.without < 0.33) or leak == "prior"
 
 
 @pytest.mark.parametrize("leak", ["length", "word", "centrality", "prior"])

@@ -137,7 +137,7 @@ def test_no_fitted_reader_sees_the_order_of_options() -> None:
     for version in (items, turned):
         features = Features(panel_of(version), config.vocabulary)
         fold = np.arange(len(version)) % 3
-        found.append(read_out_of_fold(features, fold, families, config))
+        found.append(read_out_of_fold(features, fold, families, config).scores)
     for family in config.families:
         assert np.allclose(found[0][family][rows], found[1][family], atol=1e-4), family
 
@@ -152,7 +152,7 @@ def test_out_of_fold_means_that_a_held_out_key_changes_nothing() -> None:
     rows = slice(28, 32)
     for family in (*config.families, "forest"):
         there, here = (
-            read_out_of_fold(Features(panel_of(version), config.vocabulary), fold, [family], config)[family]
+            read_out_of_fold(Features(panel_of(version), config.vocabulary), fold, [family], config).scores[family]
             for version in (items, changed)
         )
         assert np.array_equal(there[rows], here[rows]), family
