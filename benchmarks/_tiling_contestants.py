@@ -16,7 +16,7 @@ from PIL import Image
 
 from tasks.store import ShardWriter
 from tasks.tiling.config import TilingConfig
-from tasks.tiling.engine import make_fields, write_fields
+from tasks.tiling.engine import write_fields
 from tasks.tiling.fields import PlannedField, PlannedTile
 from tasks.tiling.manifest import SlideSource
 from tasks.tiling.readers.choice import open_reader
@@ -105,7 +105,7 @@ def plan_bench(path: Path, origins: Origins, mpp: float, config: dict[str, Any])
         slide = slide_record(source, reader.geometry, (mpp, mpp))
         with tempfile.TemporaryDirectory() as folder:
             out = ShardWriter(Path(folder))
-            write_fields(slide, make_fields(reader, scales, fields, settings), settings, out)
+            write_fields(reader, slide, scales, fields, settings, out)
             reader.close()
             return out.rows["tiles"]
 

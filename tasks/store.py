@@ -103,15 +103,16 @@ class ShardWriter:
         self.write(name, to_table(records, record))
 
     @contextmanager
-    def stream(self, name: str, record: type[Record]) -> Iterator[Callable[[list[Record]], None]]:
-        """Yield a function that appends records as one row group; memory holds one group at a time."""
+    def stream(self, name: str, record: type[Record]) -> Iterator[Callable[[list[Record] | pa.Table], None]]:
+        """Yield a function that appends records, or a table of them, as one row group; memory holds one at a time."""
         schema = schema_of(record)
         self.rows[name] = 0
         with pq.ParquetWriter(self.path(f"{name}.parquet"), schema, **_options(schema)) as writer:
 
-            def append(records: list[Record]) -> None:
-                if records:
-                    writer.write_table(to_table(records, record), row_group_size=ROW_GROUP)
+            def append(records: list[Record] | pa.Table) -> None:
+                if len(records):
+                    table = records if isinstance(records, pa.Table) else to_table(records, record)
+                    writer.write_table(table, row_group_size=ROW_GROUP)
                     self.rows[name] += len(records)
 
             yield append
@@ -126,8 +127,12 @@ class ShardWriter:
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
-    # JPEG bytes do not compress (zstd saves 3.5%); everything else does.
-    return {"compression": {column.name: "NONE" if pa.types.is_binary(column.type) else "ZSTD" for column in schema}}
+    # JPEG bytes do not compress (zstd saves 3.5%) and no two are equal, so a dictionary of them is tried in vain;
+    # everything else does.
+    images = {column.name for column in schema if pa.types.is_binary(column.type)}
+    rest = [column.name for column in schema if column.name not in images]
+    compression = {column.name: "NONE" if column.name in images else "ZSTD" for column in schema}
+    return {"compression": compression, "use_dictionary": rest, "write_statistics": rest}
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.ids import ID_HEX
 from schemas.records import Rejection
@@ -112,6 +116,16 @@ class FieldPlanner:
         if folds > limits.fold_fraction_max:
             return "fold", f"{folds:.0%} of the {plan.scale} tile is folded tissue"
         return PlannedTile(plan, origin, inside, tissue, pen, folds)
+
+
+def boxes_px0(fields: Sequence[PlannedField], rank: int) -> NDArray[np.int64]:
+    """Return the boxes (x, y, width, height) of one scale's tiles in level-0 pixels, shape (N, 4)."""
+    boxes = np.empty((len(fields), 4), dtype=np.int64)
+    if fields:
+        plan = fields[0].tiles[rank].plan
+        boxes[:, :2] = np.rint(np.array([field.tiles[rank].origin for field in fields]) * np.array(plan.step_px0))
+        boxes[:, 2:] = plan.extent_px0
+    return boxes
 
 
 def inside_fraction(box: Box, bounds: Box) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from typing import Any
 
 from tasks.tiling.readers.protocol import Pixels
 
@@ -19,16 +20,17 @@ def focus_and_contrast(pixels: Pixels) -> tuple[float, float]:
         Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000 (variance of the Laplacian, with
         the 4-neighbour kernel).
     """
-    grey = pixels[..., 1].astype(np.int16)
-    laplacian = grey[1:-1, :-2] + grey[1:-1, 2:]
-    laplacian += grey[:-2, 1:-1]
-    laplacian += grey[2:, 1:-1]
-    laplacian -= grey[1:-1, 1:-1] << 2
-    return _variance(laplacian), float(np.sqrt(_variance(grey)))
+    import cv2
+
+    grey = cv2.extractChannel(pixels, 1)
+    laplacian = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1]
+    return _variance(laplacian), math.sqrt(_variance(grey))
 
 
-def _variance(values: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:
-    # Sums of integers below 2**53 are exact in double precision, so their order and the machine do not matter.
-    flat = values.astype(np.float64).ravel()
-    mean = float(flat.sum()) / flat.size
-    return max(0.0, float(np.dot(flat, flat)) / flat.size - mean * mean)
+def _variance(values: Any) -> float:
+    import cv2
+
+    # Both sums are of integers below 2**53; rounded to integers they are the same on every machine.
+    total, squares = round(cv2.sumElems(values)[0]), round(cv2.norm(values, cv2.NORM_L2SQR))
+    size = int(values.size)
+    return max(0.0, (squares - total * total / size) / size)

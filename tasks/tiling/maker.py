@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
+from schemas.errors import SlideReadError
 from tasks.tiling.config import TilingConfig
-from tasks.tiling.fields import PlannedField, PlannedTile
+from tasks.tiling.fields import DroppedField, PlannedField, PlannedTile
 from tasks.tiling.focus import focus_and_contrast
 from tasks.tiling.planes import BlockReducedPlane, LevelPlane, PixelCache, Plane, ReducedPlane
 from tasks.tiling.readers.protocol import Level, Pixels, SlideReader
 from tasks.tiling.scales import ScalePlan
 
 _OVERLAP_TO_KEEP = 1.3  # pixels needed more often than this on average are kept rather than computed again
-_PIECE_SOURCE_PX = 512
+_PIECE_SOURCE_PX = 1024
 _CELLS = 4
 
 Normaliser = Callable[[Pixels], Pixels]
@@ -40,22 +42,35 @@ class TileMaker:
         self,
         reader: SlideReader,
         scales: Sequence[ScalePlan],
-        fields: Sequence[PlannedField],
+        boxes: Sequence[NDArray[np.int64]],
         *,
         config: TilingConfig,
         cache: PixelCache,
         normalise: Normaliser | None = None,
     ) -> None:
+        """Take what all tiles share.
+
+        Args:
+            reader: the open slide.
+            scales: how tiles are made, the finest first.
+            boxes: for each scale, the boxes (x, y, width, height) of its tiles in level-0 pixels, shape (N, 4).
+            config: encoding, and whether focus is measured.
+            cache: where decoded pixels are kept.
+            normalise: changes the pixels of every tile.
+        """
         self._reader = reader
         self._config = config
         self._normalise = normalise
         self._stored_whole: dict[str, Level | None] = {}
         if config.reader in ("auto", "passthrough") and normalise is None:
             self._stored_whole = {plan.scale: _stored_whole(reader, plan) for plan in scales}
-        self._planes = build_planes(reader, scales, fields, cache)
+        self._planes = build_planes(reader, scales, boxes, cache)
 
     def pixels(self, tile: PlannedTile) -> Pixels:
-        """Return a tile's pixels before normalisation, shape (tile_px, tile_px, 4), white outside the slide."""
+        """Return a tile's pixels before normalisation, shape (tile_px, tile_px, 4), white outside the slide.
+
+        They are valid until the next call.
+        """
         side = self._config.tile_px
         return self._planes[tile.scale].window(*tile.origin, side, side)
 
@@ -65,7 +80,8 @@ class TileMaker:
         Raises:
             SlideReadError: a part of it cannot be read.
         """
-        native = self._native_bytes(tile)
+        place = self._stored_place(tile)
+        native = self._reader.native_jpeg(*place) if place else None
         if native is not None and not self._config.measure_focus:
             return TileImage(native, "passthrough", math.nan, math.nan)
         pixels = self.pixels(tile)
@@ -79,17 +95,28 @@ class TileMaker:
         )
         return TileImage(jpeg, self._reader.name, focus, contrast)
 
-    def _native_bytes(self, tile: PlannedTile) -> bytes | None:
-        side, (x, y) = self._config.tile_px, tile.origin
+    def make_or_drop(self, field: PlannedField, rank: int) -> TileImage | DroppedField:
+        """Return one tile of a field, or the field as dropped where the slide cannot be read there."""
+        tile = field.tiles[rank]
+        try:
+            return self.make(tile)
+        except SlideReadError as error:
+            self._reader.reopen()
+            return DroppedField(field.field_id, field.centre_px0, "region_unreadable", f"{tile.scale} tile: {error}")
+
+    def copies(self, field: PlannedField) -> bool:
+        """Return whether all tiles of a field are taken over without a look at their pixels."""
+        return not self._config.measure_focus and all(self._stored_place(tile) for tile in field.tiles)
+
+    def _stored_place(self, tile: PlannedTile) -> tuple[int, int, int] | None:
+        """Return the level, column and row of the stored tile that is this tile as it is, or None."""
         level = self._stored_whole.get(tile.plan.scale)
-        if (
-            level is None
-            or x % side
-            or y % side
-            or not (0 <= x <= level.width - side and 0 <= y <= level.height - side)
-        ):
+        if level is None:
             return None
-        return self._reader.native_jpeg(tile.plan.level, x // side, y // side)
+        side, (x, y) = self._config.tile_px, tile.origin
+        if x % side or y % side or not (0 <= x <= level.width - side and 0 <= y <= level.height - side):
+            return None
+        return tile.plan.level, x // side, y // side
 
 
 def _stored_whole(reader: SlideReader, plan: ScalePlan) -> Level | None:
@@ -100,7 +127,7 @@ def _stored_whole(reader: SlideReader, plan: ScalePlan) -> Level | None:
 
 
 def build_planes(
-    reader: SlideReader, scales: Sequence[ScalePlan], fields: Sequence[PlannedField], cache: PixelCache
+    reader: SlideReader, scales: Sequence[ScalePlan], boxes: Sequence[NDArray[np.int64]], cache: PixelCache
 ) -> dict[str, Plane]:
     """Return the plane of each scale; coarse ones are averaged from finer ones of the same level where that is exact.
 
@@ -109,7 +136,7 @@ def build_planes(
     """
     levels = {plan.level: LevelPlane(reader, plan.level, cache) for plan in scales}
     parents = [_parent(scales, index) for index in range(len(scales))]
-    overlaps = [_overlap([field.tiles[index].box_px0 for field in fields]) for index in range(len(scales))]
+    overlaps = [_overlap(boxes[index]) for index in range(len(scales))]
     planes: dict[str, Plane] = {}
     for index, (plan, (parent, ratio)) in enumerate(zip(scales, parents, strict=True)):
         level = levels[plan.level]
@@ -138,13 +165,11 @@ def _parent(scales: Sequence[ScalePlan], index: int) -> tuple[str | None, tuple[
     return None, plan.ratio
 
 
-def _overlap(boxes: Sequence[tuple[int, int, int, int]]) -> float:
+def _overlap(boxes: NDArray[np.int64]) -> float:
     """Return how often, on average, a pixel under the boxes (all of one size) is under a box."""
-    if not boxes:
+    if not len(boxes):
         return 0.0
-    corners = np.asarray([box[:2] for box in boxes], dtype=np.int64)
-    cell = np.maximum(np.asarray(boxes[0][2:], dtype=np.int64) // _CELLS, 1)
-    cells = corners // cell
+    cells = boxes[:, :2] // np.maximum(boxes[0, 2:] // _CELLS, 1)
     cells -= cells.min(axis=0)
     taken = np.zeros(cells.max(axis=0) + _CELLS, dtype=np.bool_)
     for x in range(_CELLS):

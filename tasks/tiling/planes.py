@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
-
 from schemas.errors import SlideReadError
-from tasks.tiling.readers.protocol import Pixels, SlideReader
+from tasks.tiling.readers.protocol import WHITE, Pixels, SlideReader
 from tasks.tiling.resample import area_average, source_span, white
 
 
@@ -28,13 +25,15 @@ class PixelCache:
         self._planes += 1
         return self._planes
 
-    def get(self, key: tuple[int, int, int], make: Callable[[], Pixels]) -> Pixels:
-        """Return a piece, making it where it is not held."""
+    def held(self, key: tuple[int, int, int]) -> Pixels | None:
+        """Return a piece, or None where it is not held."""
         piece = self._pieces.get(key)
         if piece is not None:
             self._pieces.move_to_end(key)
-            return piece
-        piece = make()
+        return piece
+
+    def put(self, key: tuple[int, int, int], piece: Pixels) -> Pixels:
+        """Hold a piece and return it."""
         self._pieces[key] = piece
         self.held_bytes += piece.nbytes
         while self.held_bytes > self.limit_bytes and len(self._pieces) > 1:
@@ -49,7 +48,10 @@ class Plane(Protocol):
     height: int
 
     def window(self, x: int, y: int, width: int, height: int) -> Pixels:
-        """Return a box of pixels, shape (height, width, 4), white outside the plane; it must not be written to.
+        """Return a box of pixels, shape (height, width, 4), white outside the plane.
+
+        It must not be written to, and is valid until the plane's next call: a page of memory that is touched anew
+        costs as much as decoding it.
 
         Raises:
             SlideReadError: a part of it cannot be read.
@@ -65,16 +67,19 @@ class _Mosaic:
         self.piece_width, self.piece_height = piece_width, piece_height
         self._cache = cache
         self._number = cache.new_plane()
+        self._room = white(0, 0)
 
     def _make(self, column: int, row: int) -> Pixels:
         raise NotImplementedError
 
     def piece(self, column: int, row: int) -> Pixels:
         """Return one piece, clipped to the plane."""
-        return self._cache.get((self._number, column, row), lambda: self._make(column, row))
+        key = self._number, column, row
+        held = self._cache.held(key)
+        return self._cache.put(key, self._make(column, row)) if held is None else held
 
     def window(self, x: int, y: int, width: int, height: int) -> Pixels:
-        """Return a box of pixels, white outside the plane."""
+        """Return a box of pixels, white outside the plane; valid until the next call."""
         left, right = max(0, x), min(self.width, x + width)
         top, bottom = max(0, y), min(self.height, y + height)
         if left >= right or top >= bottom:
@@ -85,7 +90,11 @@ class _Mosaic:
         if whole and len(columns) == len(rows) == 1:
             piece_x, piece_y = x - columns[0] * self.piece_width, y - rows[0] * self.piece_height
             return self.piece(columns[0], rows[0])[piece_y : piece_y + height, piece_x : piece_x + width]
-        result: Pixels = np.empty((height, width, 4), dtype=np.uint8) if whole else white(width, height)
+        if self._room.shape != (height, width, 4):
+            self._room = white(width, height)
+        result = self._room
+        if not whole:
+            result.fill(WHITE)
         for row in rows:
             y0 = row * self.piece_height
             from_y, to_y = max(top, y0), min(bottom, y0 + self.piece_height)

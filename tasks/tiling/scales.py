@@ -40,9 +40,9 @@ class ScalePlan:
 
     def box_px0(self, origin: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return the tile's box (x, y, width, height) in whole level-0 pixels."""
-        x, y = (round(start * step) for start, step in zip(origin, self.step_px0, strict=True))
-        width, height = self.extent_px0
-        return x, y, width, height
+        step_x, step_y = self.step_px0
+        side = self.tile_px
+        return round(origin[0] * step_x), round(origin[1] * step_y), round(side * step_x), round(side * step_y)
 
     @property
     def extent_px0(self) -> tuple[int, int]:

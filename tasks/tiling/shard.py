@@ -6,7 +6,7 @@ from schemas.records import Field, Rejection, Slide, Tile
 from tasks.store import ShardWriter
 from tasks.tiling.centres import plan_fields
 from tasks.tiling.config import TilingConfig
-from tasks.tiling.engine import make_fields, write_fields
+from tasks.tiling.engine import write_fields
 from tasks.tiling.failures import RefusedSlideError
 from tasks.tiling.fields import FieldPlanner
 from tasks.tiling.hashing import slide_files, slide_sha256, stamp
@@ -72,8 +72,7 @@ def _tile(
     planned, dropped = plan_fields(planner, source, config.centres)
     if not planned and not dropped:
         raise RefusedSlideError("holds no tile's worth of tissue", reason="no_tissue")
-    made = make_fields(reader, scales, planned, config)
-    fields, late, counts = write_fields(slide, made, config, out)
+    fields, late, counts = write_fields(reader, slide, scales, planned, config, out)
     dropped += late
     out.write_records("slides", [slide], Slide)
     out.write_records("fields", fields, Field)

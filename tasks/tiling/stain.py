@@ -45,7 +45,7 @@ def fit_normaliser(
     samples = []
     for tile in chosen if tiles else []:
         try:
-            samples.append(maker.pixels(tile)[::_FIT_STEP, ::_FIT_STEP, :3].reshape(-1, 3))
+            samples.append(maker.pixels(tile)[::_FIT_STEP, ::_FIT_STEP, :3].reshape(-1, 3).copy())
         except SlideReadError:
             reader.reopen()  # the sweep comes by again and counts it
     colours = np.concatenate(samples) if samples else np.empty((0, 3), dtype=np.uint8)

@@ -5,71 +5,92 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from schemas.errors import SlideReadError
-from schemas.records.shared import Scale
+import numpy as np
+from numpy.typing import NDArray
+
 from tasks.tiling.config import Thresholds
 from tasks.tiling.fields import DroppedField, PlannedField
-from tasks.tiling.maker import TileImage, TileMaker
-from tasks.tiling.readers.protocol import SlideReader
+from tasks.tiling.maker import TileMaker
+from tasks.tiling.spool import KeptImage, Spool
 
 
 @dataclass(frozen=True, slots=True)
 class MadeField:
-    """A field with all its tiles."""
+    """A field with the images of all its tiles, the finest first."""
 
     field: PlannedField
-    images: dict[Scale, TileImage]
+    images: tuple[KeptImage, ...]
+
+    @property
+    def field_id(self) -> str:
+        """Id of the field."""
+        return self.field.field_id
+
+    @property
+    def centre_px0(self) -> tuple[int, int]:
+        """Centre of the field in level-0 pixels."""
+        return self.field.centre_px0
 
 
-def sweep(
-    fields: Sequence[PlannedField], maker: TileMaker, reader: SlideReader, limits: Thresholds, band_px0: int
-) -> Iterator[MadeField | DroppedField]:
-    """Make the tiles of all fields; each field comes out once, complete or dropped.
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What makes the tiles of one slide."""
 
-    Tiles are made in the order of their lower edges (in bands of `band_px0` level-0 pixels) and, in a band, of their
-    right edges. So decoded pixels are needed again soon or never, whatever the scale, and a field's finest tile comes
-    before its coarser ones, which are not read where the finest is dropped.
+    maker: TileMaker
+    limits: Thresholds
+    spool: Spool
 
-    Determinism: the order depends on the boxes alone.
-    """
-    jobs = []
-    for number, field in enumerate(fields):
-        for rank, tile in enumerate(field.tiles):
-            x, y, width, height = tile.box_px0
-            jobs.append(((y + height) // band_px0, x + width, rank, number))
-    jobs.sort()
-    pending: dict[int, dict[Scale, TileImage]] = {}
-    dropped: set[int] = set()
-    for _, _, rank, number in jobs:
-        if number in dropped:
-            continue
-        field = fields[number]
-        found = _make(field, rank, maker, reader, limits)
-        if isinstance(found, DroppedField):
-            dropped.add(number)
-            pending.pop(number, None)
-            yield found
-            continue
-        images = pending.setdefault(number, {})
-        images[field.tiles[rank].scale] = found
-        if len(images) == len(field.tiles):
-            yield MadeField(field, pending.pop(number))
+    def run(
+        self, fields: Sequence[PlannedField], boxes: Sequence[NDArray[np.int64]], band_px0: int
+    ) -> Iterator[MadeField | DroppedField]:
+        """Make the tiles of all fields; each field comes out once, complete or dropped.
+
+        Tiles are made in the order of their lower edges (in bands of `band_px0` level-0 pixels) and, in a band, of
+        their right edges. So decoded pixels are needed again soon or never, whatever the scale, and a field's finest
+        tile comes before its coarser ones, which are not read where the finest is dropped.
+
+        Args:
+            fields: what to make.
+            boxes: for each scale, the finest first, the fields' boxes (x, y, width, height), shape (N, 4).
+            band_px0: height of a band.
+
+        Determinism: the order depends on the boxes alone.
+        """
+        pending: dict[int, dict[int, KeptImage]] = {}
+        dropped: set[int] = set()
+        for rank, number in order(boxes, band_px0):
+            if number in dropped:
+                continue
+            found = self._make(fields[number], rank)
+            if isinstance(found, DroppedField):
+                dropped.add(number)
+                pending.pop(number, None)
+                yield found
+                continue
+            images = pending.setdefault(number, {})
+            images[rank] = found
+            if len(images) == len(boxes):
+                del pending[number]
+                yield MadeField(fields[number], tuple(images[each] for each in range(len(boxes))))
+
+    def _make(self, field: PlannedField, rank: int) -> KeptImage | DroppedField:
+        image = self.maker.make_or_drop(field, rank)
+        if isinstance(image, DroppedField):
+            return image
+        tile = field.tiles[rank]
+        if rank == 0 and image.contrast < self.limits.blank_std_min:
+            detail = f"grey levels of the {tile.scale} tile deviate by {image.contrast:.1f}"
+            return DroppedField(field.field_id, field.centre_px0, "blank", detail)
+        if rank == 0 and image.focus < self.limits.focus_min:
+            detail = f"focus of the {tile.scale} tile is {image.focus:.1f}"
+            return DroppedField(field.field_id, field.centre_px0, "blurred", detail)
+        return self.spool.keep(image.jpeg, image.reader, image.focus)
 
 
-def _make(
-    field: PlannedField, rank: int, maker: TileMaker, reader: SlideReader, limits: Thresholds
-) -> TileImage | DroppedField:
-    tile = field.tiles[rank]
-    try:
-        image = maker.make(tile)
-    except SlideReadError as error:
-        reader.reopen()
-        detail = f"{tile.scale} tile: {error}"
-        return DroppedField(field.field_id, field.centre_px0, "region_unreadable", detail)
-    if rank == 0 and image.contrast < limits.blank_std_min:
-        detail = f"grey levels of the {tile.scale} tile deviate by {image.contrast:.1f}"
-        return DroppedField(field.field_id, field.centre_px0, "blank", detail)
-    if rank == 0 and image.focus < limits.focus_min:
-        detail = f"focus of the {tile.scale} tile is {image.focus:.1f}"
-        return DroppedField(field.field_id, field.centre_px0, "blurred", detail)
-    return image
+def order(boxes: Sequence[NDArray[np.int64]], band_px0: int) -> Iterator[tuple[int, int]]:
+    """Yield (rank of the scale, number of the field) of every tile in the order of the sweep."""
+    count = len(boxes[0]) if boxes else 0
+    every = np.concatenate(boxes) if boxes else np.empty((0, 4), dtype=np.int64)
+    rank, number = np.divmod(np.arange(len(every)), max(count, 1))
+    sequence = np.lexsort((number, rank, every[:, 0] + every[:, 2], (every[:, 1] + every[:, 3]) // band_px0))
+    yield from zip(rank[sequence].tolist(), number[sequence].tolist(), strict=True)

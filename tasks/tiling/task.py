@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# skimage loads its parts at first use, and two threads that do so at once find them half loaded.
+# skimage and cv2 load their parts at first use, and two threads that do so at once find them half loaded.
+import cv2  # noqa: F401
 import skimage.color
 import skimage.filters
 import skimage.morphology  # noqa: F401

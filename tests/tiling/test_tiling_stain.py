@@ -82,7 +82,7 @@ def test_normalised_tiles_are_marked_by_their_id(
     changed = tile(plain_slide, normalisation=method, **small).records("tiles", Tile)
     assert len(plain) == len(changed)
     assert not {row.tile_id for row in plain} & {row.tile_id for row in changed}
-    assert [row.focus for row in plain] == [row.focus for row in changed]
+    assert sorted(row.focus for row in plain) == sorted(row.focus for row in changed)
     pixels = [simplejpeg.decode_jpeg(rows[9].image, "RGB").astype(float) for rows in (plain, changed)]
     assert np.abs(pixels[0] - pixels[1]).mean() > 3
     again = tile(plain_slide, normalisation=method, **small).records("tiles", Tile)
