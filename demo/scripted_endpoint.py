@@ -50,6 +50,7 @@ class ScriptedEndpoint:
         retry_after_s: what a throttled caller is told to wait.
         latency_s: time that an answer takes.
         hang_s: how long `hang` is silent.
+        port: 0 for any that is free.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class ScriptedEndpoint:
         retry_after_s: float = 0.01,
         latency_s: float = 0.0,
         hang_s: float = 5.0,
+        port: int = 0,
     ) -> None:
         self.model = model
         self.fault = fault or (lambda _digest, _before: None)
@@ -70,7 +72,7 @@ class ScriptedEndpoint:
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
 
     @property
@@ -101,6 +103,10 @@ class ScriptedEndpoint:
             self._seen[digest] += 1
             self.calls.append(Call(digest, body, authorization, fault))
         return fault
+
+    def wait(self) -> None:
+        """Serve until the server ends."""
+        self._ended.wait()
 
     def be_silent(self) -> None:
         """Wait for `hang_s`, or until the server ends."""

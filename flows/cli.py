@@ -16,6 +16,7 @@ _VERBS = {
     "run": "the whole curation from a configuration file",
     "tile": "slides to aligned multi-magnification tiles",
     "kg": "the medical knowledge graph: fetch, build, link, paths, query, validate, export",
+    "generate": "captions, perturbations, questions and reasoning, by rules or by a language model",
     "screen": "text-only leakage screening of any multiple-choice file",
     "review": "flagged items and annotators' decisions",
     "release": "versioned datasets: publish, show, diff, verify, pull, export, tag, retract",

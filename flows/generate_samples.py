@@ -22,16 +22,22 @@ def generate_samples(config: RunConfig | Path) -> None:
     graph = plan.store.open("graph", plan.graph)
     files, root = plan.report_files()
     link(plan.store, plan.reports, files, root, graph)
-    with task_runner(settings.runner.workers) as runner:
+    # An endpoint is asked many things at once within one slide; its bounds are meant for all of them together.
+    with task_runner(1 if settings.generation.endpoint else settings.runner.workers) as runner:
         gather("attach features", [runner.submit(attach, arguments) for arguments in _attach_arguments(plan)], names)
         features = [plan.store.open("features", key) for key in plan.features]
-        common = {"store": plan.store, "graph": graph, "config": settings.generation}
+        common = {
+            "store": plan.store,
+            "graph": graph,
+            "config": settings.generation,
+            "endpoint": plan.endpoint_folder,
+        }
         texts = [
             runner.submit(write_texts, {**common, "key": key, "features": shard})
             for key, shard in zip(plan.texts, features, strict=True)
         ]
         gather("write texts", texts, names)
-    write_questions(plan.store, plan.questions, features, graph, settings.generation)
+    write_questions(plan.store, plan.questions, features, graph, settings.generation, plan.endpoint_folder)
 
 
 def _attach_arguments(plan: Plan) -> list[dict[str, object]]:
@@ -40,7 +46,8 @@ def _attach_arguments(plan: Plan) -> list[dict[str, object]]:
         "store": plan.store,
         "reports": plan.store.open("reports", plan.reports),
         "graph": plan.store.open("graph", plan.graph),
-        "config": plan.config.generation.features,
+        "config": plan.config.generation,
+        "endpoint": plan.endpoint_folder,
         "captions": captions,
     }
     return [

@@ -47,6 +47,7 @@ Reason = Literal[
     "claims_invisible_finding",
     "mentions_provided_answer",
     "solvable_from_text",
+    "judged_poor",
     "refused",
     "malformed_answer",
     "endpoint_failed",

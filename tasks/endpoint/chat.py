@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import email.utils
+import functools
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,12 +76,24 @@ def open_client(config: EndpointConfig) -> AsyncOpenAI:
         MissingExtraError: the openai package is not installed.
     """
     try:
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
     except ModuleNotFoundError as error:
         raise MissingExtraError("endpoints need the openai package", remedy="pip install -e '.[llm]'") from error
     return AsyncOpenAI(
-        api_key=key_of(config), base_url=config.base_url, max_retries=0, timeout=config.timeout_s, organization=""
+        api_key=key_of(config),
+        base_url=config.base_url,
+        max_retries=0,
+        timeout=config.timeout_s,
+        http_client=DefaultAsyncHttpxClient(verify=_certificates()),
     )
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Return the certificates of the system's or the package's store; reading them takes longer than many calls."""
+    from httpx2 import create_ssl_context
+
+    return create_ssl_context()
 
 
 async def call(client: AsyncOpenAI, body: dict[str, Any], config: EndpointConfig) -> Came:

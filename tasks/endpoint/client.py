@@ -67,10 +67,13 @@ class Endpoint:
         cost = cost_of(prompt, completion, self.config)
         return Estimate(len(unique), len(unique) - len(missing), len(missing), prompt, completion, cost)
 
+    def _caller(self) -> Caller:
+        return Caller(self.config, self._cache, self._ledger)
+
     async def _ask(self, requests: dict[str, Request], advance: Callable[[int], None]) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = {}
         queue = iter(requests.items())
-        caller = Caller(self.config, self._cache, self._ledger)
+        caller = self._caller()
 
         async def work() -> None:
             for key, request in queue:

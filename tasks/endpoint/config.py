@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -56,6 +56,10 @@ class EndpointConfig(StageConfig):
     tokens_per_image: int = Field(default=1024, ge=0, description="tokens reserved for one image")
     prices: Prices | None = Field(default=None, description="null: unknown, and costs are null")
     budget: Budget = Budget()
+
+    def portable(self) -> dict[str, Any]:
+        """Return what decides answers and failures, for keys and lineage: no address, no variable's name."""
+        return self.model_dump(mode="json", exclude={"base_url", "api_key_env", "concurrency"})
 
     @field_validator("base_url")
     @classmethod

@@ -24,15 +24,3 @@ class Estimate:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = None
-
-    def __add__(self, other: Estimate) -> Estimate:
-        """Return the estimate of two disjoint groups of requests."""
-        costs = [cost for cost in (self.cost, other.cost) if cost is not None]
-        return Estimate(
-            self.requests + other.requests,
-            self.stored + other.stored,
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            sum(costs) if costs else None,
-        )

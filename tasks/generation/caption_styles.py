@@ -46,9 +46,13 @@ class Draft:
     swaps: Mapping[str, str] = field(default_factory=dict)
 
 
+def texts_of(style: str, level: CaptionLevel, tools: Tools) -> tuple[str, ...]:
+    """Return the phrasings of a style at a level, an endpoint's or the file's; none where it has no such captions."""
+    return tools.wordings.captions.get((style, level)) or _texts(style, level)
+
+
 @functools.cache
-def texts_of(style: str, level: CaptionLevel) -> tuple[str, ...]:
-    """Return the phrasings of a style at a level, none where it has no such captions."""
+def _texts(style: str, level: CaptionLevel) -> tuple[str, ...]:
     return tuple(read_yaml("captions.yaml")["styles"][style].get(level, ()))
 
 
@@ -70,20 +74,22 @@ def plain(view: FieldView, tools: Tools) -> Iterator[Draft]:
         parts = [draft for level in LEVELS if (draft := _plain_level(view, tools, level, surface))]
         yield from parts
         if len(parts) > 1:
+            text = " ".join(part.rendered.text for part in parts)
+            written = tools.wordings.paragraphs.get(text)
             yield Draft(
                 style="plain",
                 level="full",
                 scale=None,
-                source=" ".join(part.source for part in parts),
+                source=written or " ".join(part.source for part in parts),
                 surface=surface,
-                rendered=Rendered(" ".join(part.rendered.text for part in parts), ()),
+                rendered=Rendered(written or text, ()),
                 features=tuple(feature for part in parts for feature in part.features),
                 asserted=tuple(concept for part in parts for concept in part.asserted),
             )
 
 
 def _plain_level(view: FieldView, tools: Tools, level: CaptionLevel, surface: int) -> Draft | None:
-    texts = texts_of("plain", level)
+    texts = texts_of("plain", level, tools)
     source = texts[surface % len(texts)]
     if level == "site":
         organ = view.field.organ

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from schemas.ids import content_id
 from schemas.records import Caption, Rejection
 from schemas.records.generation import CaptionLevel
+from tasks.generation.authorship import Author
 from tasks.generation.caption_styles import Draft, plain, source_sha256
 from tasks.generation.contrast_styles import contrast, presence, relation
 from tasks.generation.graded_styles import complete, ranking, where
@@ -37,7 +38,7 @@ def write_captions(view: FieldView, tools: Tools) -> tuple[list[tuple[Caption, D
     phrasing: Counter[CaptionLevel] = Counter()
     rejections: list[Rejection] = []
     for draft in _drafts(view, tools):
-        caption = _caption(view, draft, phrasing[draft.level])
+        caption = _caption(view, draft, phrasing[draft.level], tools.wordings.authors.get(draft.source))
         shingles = _shingles(draft.rendered.text)
         bound = tools.config.near_duplicate_similarity
         if any(_jaccard(shingles, other) >= bound for other in seen.setdefault(draft.level, [])):
@@ -55,7 +56,7 @@ def _drafts(view: FieldView, tools: Tools) -> Iterator[Draft]:
         yield from style(view, tools)
 
 
-def _caption(view: FieldView, draft: Draft, phrasing: int) -> Caption:
+def _caption(view: FieldView, draft: Draft, phrasing: int, author: Author | None) -> Caption:
     field = view.field
     return Caption(
         caption_id=content_id("cap", field.field_id, draft.level, draft.style, draft.surface, draft.rendered.text),
@@ -69,7 +70,7 @@ def _caption(view: FieldView, draft: Draft, phrasing: int) -> Caption:
         phrasing=phrasing,
         concept_ids=draft.asserted,
         feature_ids=tuple(feature.feature_id for feature in draft.features),
-        provenance=provenance(source_sha256(draft.source), (("style", draft.style),)),
+        provenance=provenance(source_sha256(draft.source), (("style", draft.style),), author),
     )
 
 

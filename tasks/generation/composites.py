@@ -7,24 +7,32 @@ value is the key is left to the data, and screening has to tell whether that lea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 
-from schemas.records import Question
 from tasks.generation.option_sets import OptionSet, Reading, worded
 from tasks.generation.question_plan import QuestionTemplate
-from tasks.generation.question_rows import question_row
+from tasks.generation.question_rows import Placement
 from tasks.generation.view import FieldView, Tools
 
 
-def composite_questions(
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """A question with options of the field's own, as the files word it."""
+
+    option_set: OptionSet
+    place: Placement
+
+
+def composites(
     templates: Sequence[QuestionTemplate],
     views: Sequence[FieldView],
     split_of: Mapping[str, str],
     tools: Tools,
     count: int,
-) -> list[Question]:
+) -> list[Composite]:
     """Return at most `count` composite questions, at most one per field and template, spread over seeded fields."""
-    rows: list[Question] = []
+    found: list[Composite] = []
     for number, template in enumerate(templates):
         share = count // len(templates) + (number < count % len(templates))
         order = list(views)
@@ -34,14 +42,14 @@ def composite_questions(
             if made == share:
                 break
             split = split_of.get(view.field.patient_id)
-            row = _composite(template, view, split, tools) if split else None
-            if row is not None:
-                rows.append(row)
+            composite = _composite(template, view, split, tools) if split else None
+            if composite is not None:
+                found.append(composite)
                 made += 1
-    return rows
+    return found
 
 
-def _composite(template: QuestionTemplate, view: FieldView, split: str, tools: Tools) -> Question | None:
+def _composite(template: QuestionTemplate, view: FieldView, split: str, tools: Tools) -> Composite | None:
     """Return a question whose options cross the field's two readings with one sibling of each."""
     chance = tools.choice("composite", template.name, view.field.field_id)
     axes: list[tuple[Reading, Reading]] = []
@@ -61,4 +69,4 @@ def _composite(template: QuestionTemplate, view: FieldView, split: str, tools: T
         return None
     order = list(range(len(states)))
     chance.shuffle(order)
-    return question_row(option_set, view, 0, order, split, note=(("axes", "own"),), set_id=None, tools=tools)
+    return Composite(option_set, Placement(view, 0, order, split, (("axes", "own"),), None))

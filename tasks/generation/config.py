@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.records.generation import DIMENSIONS, Dimension
+from tasks.endpoint.config import EndpointConfig
 from tasks.settings import StageConfig
 
-Source = Literal["annotation", "caption", "report"]
+Source = Literal["annotation", "caption", "endpoint", "report"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -18,7 +19,8 @@ class FeaturesConfig(StageConfig):
 
     sources: tuple[Source, ...] = Field(
         default=("annotation", "caption", "report"),
-        description="sources in order of precedence: the first that speaks of an attribute decides it",
+        description="sources in order of precedence: the first that speaks of an attribute decides it; "
+        "`endpoint` looks at the tiles",
     )
     min_share: float = Field(
         default=0.6,
@@ -60,7 +62,21 @@ class SplitShares(StageConfig):
 class GenerationConfig(StageConfig):
     """Captions, perturbations, questions and reasoning samples."""
 
-    generator: Literal["rules"] = Field(default="rules", description="who writes: grammar, graph and known features")
+    generator: Literal["rules", "openai"] = Field(
+        default="rules", description="who words the texts: grammar and files, or a language model behind `endpoint`"
+    )
+    endpoint: EndpointConfig | None = Field(
+        default=None, description="needed by the generator `openai` and by the source `endpoint` of features"
+    )
+    proposed_negatives: int = Field(
+        default=1, ge=0, le=4, description="negatives per caption that the endpoint may propose; generator `openai`"
+    )
+    judge_min_score: int | None = Field(
+        default=None,
+        ge=1,
+        le=5,
+        description="the endpoint judges reasoning samples, and those below are rejected; null: no judge",
+    )
     seed: int = Field(default=0, ge=0, description="same seed and input, same bytes")
     features: FeaturesConfig = FeaturesConfig()
     constraint: DualConstraint = DualConstraint()
@@ -101,3 +117,15 @@ class GenerationConfig(StageConfig):
         if len(set(value)) < len(value):
             raise ValueError("a dimension is named twice")
         return value
+
+    def portable(self) -> dict[str, Any]:
+        """Return what decides the rows, for keys and lineage: nothing of this host or of the endpoint's address."""
+        plain = self.model_dump(mode="json", exclude={"endpoint"})
+        return plain | {"endpoint": self.endpoint.portable() if self.endpoint else None}
+
+    @model_validator(mode="after")
+    def _endpoint_is_named(self) -> GenerationConfig:
+        asked = self.generator == "openai" or "endpoint" in self.features.sources
+        if asked and self.endpoint is None:
+            raise ValueError("`endpoint` is needed by the generator `openai` and by `features.sources`")
+        return self

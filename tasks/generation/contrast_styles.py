@@ -26,7 +26,7 @@ class _Pick:
 
 def _picks(view: FieldView, tools: Tools, style: str) -> Iterator[_Pick]:
     for level in SCALE_OF_LEVEL:
-        texts = texts_of(style, level)
+        texts = texts_of(style, level, tools)
         known = [feature for feature in view.present.values() if tools.level(feature) == level]
         if texts and known:
             chance = tools.choice(view.field.field_id, style, level)
@@ -60,7 +60,7 @@ def presence(view: FieldView, tools: Tools) -> Iterator[Draft]:
 def relation(view: FieldView, tools: Tools) -> Iterator[Draft]:
     """Yield that the architecture supports the field's diagnosis, or speaks against another of the organ."""
     diagnosis = view.present.get(DIAGNOSIS)
-    texts = texts_of("relation", "impression")
+    texts = texts_of("relation", "impression", tools)
     chance = tools.choice(view.field.field_id, "relation")
     others = tools.values.siblings(DIAGNOSIS, diagnosis.value, view.field.organ) if diagnosis else []
     architecture = view.value("architecture")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from kg.graph import Graph
@@ -19,7 +20,31 @@ from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.findings import DIAGNOSIS, Box, Finding, FindingSource, ScaleBox, Terms, local_name
 from tasks.generation.linked_findings import CaptionSource, ReportSource
+from tasks.generation.tile_findings import Asker, SeenTile, TileSource, undecided
 from tasks.store import ShardWriter
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """Where one slide's findings can come from; what is empty is not read.
+
+    Attributes:
+        annotations: GeoJSON of the slide's regions.
+        captions: expert captions; those of other slides are passed over.
+        mentions: concepts linked in the reports of the slide's patient.
+        linker: links expert captions; needed where there are any.
+        graph: tells which concepts no slide can show; without it, their category does.
+        tiles: tile id -> tile, for an endpoint to look at.
+        asker: the endpoint.
+    """
+
+    annotations: Path | None = None
+    captions: Sequence[ExpertCaption] = ()
+    mentions: Sequence[Mention] = ()
+    linker: Linker | None = None
+    graph: Graph | None = None
+    tiles: Mapping[str, SeenTile] = dataclasses.field(default_factory=dict)
+    asker: Asker | None = None
 
 
 def attach_features(
@@ -28,19 +53,15 @@ def attach_features(
     tiles_boxes: Mapping[str, Box],
     config: FeaturesConfig,
     vocabulary: Vocabulary,
-    *,
-    annotations: Path | None = None,
-    captions: Sequence[ExpertCaption] = (),
-    mentions: Sequence[Mention] = (),
-    linker: Linker | None = None,
-    graph: Graph | None = None,
+    evidence: Evidence,
 ) -> tuple[list[Field], list[Rejection]]:
     """Return the fields of one slide with what can be seen in them at each scale.
 
     Per attribute the first source of `config.sources` that speaks of it decides. A source that names two values of one
     attribute leaves it open (`ambiguous_feature`). Reports speak of the case, not of a place: their findings are
-    attached (to every field) only where no source before them knows anything of the slide. The diagnosis is the
-    annotated one, else what the vocabulary gives for the organ and the field's architecture.
+    attached (to every field) only where no source before them knows anything of the slide. An endpoint is shown only
+    tiles of whose scale something is still undecided. The diagnosis is the annotated one, else what the vocabulary
+    gives for the organ and the field's architecture.
 
     Args:
         fields: fields of the slide.
@@ -48,28 +69,24 @@ def attach_features(
         tiles_boxes: tile id -> xywh in level-0 pixels, for every tile that the fields name.
         config: shares, coverage and precedence.
         vocabulary: attributes, their values and scales.
-        annotations: GeoJSON of the slide's regions, or None.
-        captions: expert captions; those of other slides are passed over.
-        mentions: concepts linked in the reports of the slide's patient.
-        linker: links expert captions; needed where there are any.
-        graph: tells which concepts no slide can show; without it, their category does.
+        evidence: annotations, captions, mentions and tiles.
 
     Returns:
         Every field that came in, in order, and rejections: `no_features` for a field that nothing was found in (it
-        stays, with no features), `ambiguous_feature`, `not_visible` and `unknown_concept` for what was not attached.
+        stays, with no features), `ambiguous_feature`, `not_visible` and `unknown_concept` for what was not attached,
+        and why an endpoint did not answer.
 
     Raises:
         InputError: captions were given without a linker, or a tile has no box.
     """
-    terms = Terms(vocabulary, slide.organ)
     boxes = _boxes(fields, tiles_boxes)
     found: dict[str, list[list[Finding]]] = defaultdict(list)
     rejections: list[Rejection] = []
-    own = [caption for caption in captions if caption.slide_id in (None, slide.slide_id)]
-    for source in _sources(
-        config, terms, annotations=annotations, captions=own, mentions=mentions, linker=linker, graph=graph
-    ):
-        findings, rejected = source.read(boxes)
+    for source in _sources(config, Terms(vocabulary, slide.organ), slide, evidence):
+        asked = boxes
+        if isinstance(source, TileSource):
+            asked = undecided(boxes, {name: chain.from_iterable(rows) for name, rows in found.items()})
+        findings, rejected = source.read(asked)
         rejections += rejected
         if found and isinstance(source, ReportSource):
             continue  # a report speaks of the case; where places are known it must not fill in what they leave out
@@ -80,14 +97,20 @@ def attach_features(
             found[field_id].append(rows)
     featured = []
     for field in fields:
-        kept, ambiguous = _settle(found.get(field.field_id, []))
-        rejections += ambiguous
-        organ = field.organ or slide.organ
-        features = _features(field, [*kept, *_derived(field, kept, vocabulary, organ)])
-        if not features:
-            rejections.append(Rejection(field.field_id, "features", "no_features", "no source says what it shows"))
-        featured.append(dataclasses.replace(field, organ=organ, features=features))
+        row, dropped = _featured(field, found.get(field.field_id, []), vocabulary, field.organ or slide.organ)
+        featured.append(row)
+        rejections += dropped
     return featured, rejections
+
+
+def _featured(
+    field: Field, by_source: list[list[Finding]], vocabulary: Vocabulary, organ: str | None
+) -> tuple[Field, list[Rejection]]:
+    kept, rejections = _settle(by_source)
+    features = _features(field, [*kept, *_derived(field, kept, vocabulary, organ)])
+    if not features:
+        rejections.append(Rejection(field.field_id, "features", "no_features", "no source says what it shows"))
+    return dataclasses.replace(field, organ=organ, features=features), rejections
 
 
 def generate_features(
@@ -96,30 +119,14 @@ def generate_features(
     tiles_boxes: Mapping[str, Box],
     config: FeaturesConfig,
     vocabulary: Vocabulary,
-    *,
+    evidence: Evidence,
     out: ShardWriter,
-    annotations: Path | None = None,
-    captions: Sequence[ExpertCaption] = (),
-    mentions: Sequence[Mention] = (),
-    linker: Linker | None = None,
-    graph: Graph | None = None,
 ) -> list[Field]:
     """Attach features and write the tables `fields` and `rejections`; the unit counted is the finding.
 
     A finding is one attribute of one field, one rejected concept, or one field about which nothing is known.
     """
-    featured, rejections = attach_features(
-        fields,
-        slide,
-        tiles_boxes,
-        config,
-        vocabulary,
-        annotations=annotations,
-        captions=captions,
-        mentions=mentions,
-        linker=linker,
-        graph=graph,
-    )
+    featured, rejections = attach_features(fields, slide, tiles_boxes, config, vocabulary, evidence)
     held = sum(len(field.features) for field in featured)
     out.write_records("fields", featured, Field)
     out.count(items_in=held + len(rejections), items_out=held, rejections=rejections)
@@ -141,26 +148,21 @@ def _boxes(fields: Iterable[Field], tiles_boxes: Mapping[str, Box]) -> list[Scal
     return boxes
 
 
-def _sources(
-    config: FeaturesConfig,
-    terms: Terms,
-    *,
-    annotations: Path | None,
-    captions: Sequence[ExpertCaption],
-    mentions: Sequence[Mention],
-    linker: Linker | None,
-    graph: Graph | None,
-) -> list[FindingSource]:
+def _sources(config: FeaturesConfig, terms: Terms, slide: Slide, evidence: Evidence) -> list[FindingSource]:
+    captions = [caption for caption in evidence.captions if caption.slide_id in (None, slide.slide_id)]
+    linker, graph = evidence.linker, evidence.graph
     sources: list[FindingSource] = []
     for name in config.sources:
-        if name == "annotation" and annotations is not None:
-            sources.append(AnnotationSource(annotations, terms, config))
+        if name == "annotation" and evidence.annotations is not None:
+            sources.append(AnnotationSource(evidence.annotations, terms, config))
         elif name == "caption" and captions:
             if linker is None:
                 raise InputError("expert captions were given without a linker", remedy="pass the graph's linker")
             sources.append(CaptionSource(captions, linker, terms, graph, config.min_caption_overlap))
-        elif name == "report" and mentions:
-            sources.append(ReportSource(mentions, terms, graph))
+        elif name == "endpoint" and evidence.asker is not None:
+            sources.append(TileSource(evidence.tiles, terms, slide.organ, evidence.asker))
+        elif name == "report" and evidence.mentions:
+            sources.append(ReportSource(evidence.mentions, terms, graph))
     return sources
 
 

@@ -31,7 +31,7 @@ def complete(view: FieldView, tools: Tools) -> Iterator[Draft]:
     """Yield which of two attributes are increased, as a complete list that an omission or insertion makes false."""
     for level, scale in SCALE_OF_LEVEL.items():
         known = graded(view, tools, level)
-        texts = texts_of("complete", level)
+        texts = texts_of("complete", level, tools)
         if texts and len(known) > 1:
             chance = tools.choice(view.field.field_id, "complete", level)
             surface = chance.randrange(min(tools.config.phrasings, len(texts)))
@@ -84,7 +84,7 @@ def _compared(
     view: FieldView,
     tools: Tools,
 ) -> Draft:
-    texts = texts_of(style, "impression")
+    texts = texts_of(style, "impression", tools)
     surface = tools.choice(view.field.field_id, style, "surface").randrange(min(tools.config.phrasings, len(texts)))
     return Draft(
         style=style,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from schemas.records import Feature
 from schemas.records.generation import Operator, Role
+from tasks.generation.authorship import Author
 from tasks.generation.caption_styles import Draft
 from tasks.generation.graded_styles import list_text
 from tasks.generation.grammar import Span
@@ -31,6 +32,7 @@ class Change:
         holds: features whose truth makes the changed text false.
         conflict: the concept that holds and the one that is claimed against it, None where nothing is claimed: an
             exclusion in the graph certifies the falsehood, or that both are values of one attribute.
+        author: who proposed it, where it was not the rules.
     """
 
     operator: Operator
@@ -41,6 +43,7 @@ class Change:
     to_concept: str | None
     holds: tuple[Feature, ...]
     conflict: tuple[str, str] | None
+    author: Author | None = None
 
 
 def exchange(draft: Draft, view: FieldView, tools: Tools) -> Iterator[Change]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from schemas.ids import content_id
 from schemas.records import Caption, Perturbation, Rejection
 from schemas.records.generation import Operator, Role
+from tasks.generation.authorship import Author
 from tasks.generation.caption_styles import Draft
 from tasks.generation.operators import OPERATORS, Change
 from tasks.generation.similarity import TfIdf, edit_similarity
@@ -16,9 +18,11 @@ _DIGITS = 6  # of a similarity: enough to tell, and the same on every machine
 
 
 def perturb(
-    caption: Caption, draft: Draft, view: FieldView, tools: Tools, tfidf: TfIdf
+    caption: Caption, draft: Draft, view: FieldView, tools: Tools, tfidf: TfIdf, proposed: Sequence[Change] = ()
 ) -> tuple[list[Perturbation], list[Rejection]]:
     """Return the perturbations of one caption, at most `negatives_per_operator` per operator and role.
+
+    Changes that an endpoint proposed come on top.
 
     A change whose text equals the caption or an earlier change of it is rejected as `near_duplicate`.
     """
@@ -30,8 +34,10 @@ def perturb(
     seen = {caption.text}
     for (operator, role), changes in sorted(groups.items()):
         tools.choice(caption.caption_id, operator, role).shuffle(changes)
-        for change in changes[: tools.config.negatives_per_operator]:
-            row = _row(caption, change, view, tools, tfidf)
+        del changes[tools.config.negatives_per_operator :]
+    for (operator, role), changes in [*sorted(groups.items()), *(((c.operator, c.role), [c]) for c in proposed)]:
+        for change in changes:
+            row = _row(caption, change, view, tools, tfidf, tools.wordings.authors.get(draft.source))
             if row.text in seen:
                 detail = f"{operator} of {role}: the text exists already"
                 rejections.append(Rejection(row.perturbation_id, "generation", "near_duplicate", detail))
@@ -41,7 +47,9 @@ def perturb(
     return rows, rejections
 
 
-def _row(caption: Caption, change: Change, view: FieldView, tools: Tools, tfidf: TfIdf) -> Perturbation:
+def _row(
+    caption: Caption, change: Change, view: FieldView, tools: Tools, tfidf: TfIdf, author: Author | None
+) -> Perturbation:
     start, end = change.span.start, change.span.end
     put = change.replacement
     if start == 0:
@@ -78,6 +86,7 @@ def _row(caption: Caption, change: Change, view: FieldView, tools: Tools, tfidf:
                 ("min_edit_similarity", bounds.min_edit_similarity),
                 ("min_semantic_similarity", bounds.min_semantic_similarity),
             ),
+            change.author or author,
         ),
     )
 

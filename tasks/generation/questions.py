@@ -14,13 +14,18 @@ from kg.vocabulary import Vocabulary
 from schemas.records import Field, Question, Rejection
 from schemas.records.generation import Dimension
 from tasks.generation.balance import Allocation, Block
-from tasks.generation.composites import composite_questions
+from tasks.generation.composites import composites
 from tasks.generation.config import GenerationConfig
+from tasks.generation.free_form import write_free_form
 from tasks.generation.option_sets import OptionSet, option_sets
 from tasks.generation.question_plan import QuestionTemplate, scales_of, templates_for
-from tasks.generation.question_rows import question_row
+from tasks.generation.question_rows import Placement, question_row
 from tasks.generation.view import FieldView, Tools
+from tasks.generation.wordings import word_questions
+from tasks.generation.writer import Writer
 from tasks.store import ShardWriter
+
+_LEFT_OUT = frozenset({"missing_scale", "unbalanced", "no_features"})  # why a dimension leaves a field out
 
 
 def generate_questions(
@@ -30,20 +35,24 @@ def generate_questions(
     vocabulary: Vocabulary,
     config: GenerationConfig,
     out: ShardWriter,
+    writer: Writer | None = None,
 ) -> None:
     """Write the tables questions and rejections.
 
     The unit counted is the field in a dimension: it is asked at least one counterbalanced question there, or rejected
-    as `no_features`, `missing_scale` or `unbalanced`. Composite questions come on top and are counted in the facts.
+    as `no_features`, `missing_scale` or `unbalanced`. Composite questions come on top and are counted in the facts;
+    what an endpoint could not word is rejected besides.
 
     Raises:
         ConfigError: an unknown template, or a dimension without one.
     """
-    questions, rejections = write_questions(fields, split_of_patient, graph, vocabulary, config)
+    questions, rejections = write_questions(fields, split_of_patient, graph, vocabulary, config, writer)
     balanced = [row for row in questions if row.option_set_id is not None]
     served = {(row.field_id, row.dimension) for row in balanced}
     out.write_records("questions", questions, Question)
-    out.count(items_in=len(fields) * len(config.dimensions), items_out=len(served), rejections=rejections)
+    unsaid = sum(row.reason not in _LEFT_OUT for row in rejections)
+    attempted = len(fields) * len(config.dimensions) + unsaid
+    out.count(items_in=attempted, items_out=len(served), rejections=rejections)
     out.facts.update(
         questions=len(questions),
         counterbalanced=len(balanced),
@@ -60,26 +69,39 @@ def write_questions(
     graph: Graph,
     vocabulary: Vocabulary,
     config: GenerationConfig,
+    writer: Writer | None = None,
 ) -> tuple[list[Question], list[Rejection]]:
     """Return the questions, in order of their id, and the fields that a dimension leaves out.
+
+    With a writer, free templates are worded by the endpoint, once for all fields, and questions with options of their
+    own are written by it one by one.
 
     Determinism: depends on the fields as a set, the splits and the seed.
     """
     tools = Tools(graph, vocabulary, config)
+    templates, unsaid = templates_for(config), list[Rejection]()
+    if writer is not None:
+        wordings, unsaid = word_questions(writer.asker, writer.claims(tools), templates)
+        tools = Tools(graph, vocabulary, config, wordings)
+        templates = [wordings.questions.get(template.name, template) for template in templates]
     views = [FieldView(field) for field in sorted(fields, key=lambda field: field.field_id)]
     organs = {view.field.organ for view in views}
     rows: list[Question] = []
     fitting: dict[Dimension, set[str]] = {dimension: set() for dimension in config.dimensions}
-    templates = templates_for(config)
     for dimension in config.dimensions:
         recipes = [item for item in templates if item.dimension == dimension and item.build != "composite"]
         sets = [option_sets(template, organs, tools) for template in recipes]
         blocks = Allocation(views, split_of_patient, tools).blocks(sets)
         rows += [row for block in blocks for row in _block_questions(block, tools)]
         fitting[dimension] = _fitting([option_set for made in sets for option_set in made], views)
-    rejections = _left_out(views, rows, fitting, templates, vocabulary)
+    rejections = _left_out(views, rows, fitting, templates, vocabulary) + unsaid
     count = round(config.per_item_share * len(rows))
-    rows += composite_questions([t for t in templates if t.build == "composite"], views, split_of_patient, tools, count)
+    own = composites([item for item in templates if item.build == "composite"], views, split_of_patient, tools, count)
+    if writer is None:
+        rows += [question_row(item.option_set, item.place, tools) for item in own]
+    else:
+        written, unsaid = write_free_form(writer.asker, writer.claims(tools), own, tools)
+        rows, rejections = rows + written, rejections + unsaid
     rows.sort(key=lambda row: row.question_id)
     return rows, rejections
 
@@ -92,7 +114,7 @@ def _block_questions(block: Block, tools: Tools) -> Iterable[Question]:
     tools.choice("order", option_set.set_id, place, str(block.number)).shuffle(order)
     note = (("block", f"{option_set.set_id}/{block.number}"),)
     for key, view in enumerate(block.fields):
-        yield question_row(option_set, view, key, order, block.split, note=note, set_id=option_set.set_id, tools=tools)
+        yield question_row(option_set, Placement(view, key, order, block.split, note, option_set.set_id), tools)
 
 
 def _fitting(sets: Sequence[OptionSet], views: Sequence[FieldView]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from kg.graph import Graph
@@ -14,12 +14,12 @@ from kg.vocabulary import Vocabulary
 from schemas.ids import canonical_json
 from schemas.records import Feature, Field, Provenance
 from schemas.records.generation import CaptionLevel
+from tasks.generation.authorship import Author, Wordings
 from tasks.generation.config import GenerationConfig
 from tasks.generation.facts import Facts
 from tasks.generation.phrases import Phrases, Values
 from tasks.settings import code_version
 
-GENERATOR = "rules"
 _SIBLINGS = 6  # of a concept outside the vocabulary
 _PATHS = 8  # looked at per finding and diagnosis: some pass through what the field excludes
 _WEAK_SOURCES = frozenset({"report", "endpoint"})  # speak of the case, or may be wrong: no truth of a place
@@ -57,11 +57,12 @@ def trusted(features: tuple[Feature, ...]) -> bool:
 
 @dataclass(frozen=True)
 class Tools:
-    """Graph, vocabulary, phrases and configuration of one run of the rules generator."""
+    """Graph, vocabulary, phrases and configuration of one run, and what an endpoint worded for it."""
 
     graph: Graph
     vocabulary: Vocabulary
     config: GenerationConfig
+    wordings: Wordings = field(default_factory=Wordings)
 
     @cached_property
     def facts(self) -> Facts:
@@ -131,11 +132,15 @@ class Tools:
 
 
 @functools.lru_cache(maxsize=4096)
-def provenance(prompt_sha256: str | None, parameters: tuple[tuple[str, str | int | float], ...]) -> Provenance:
-    """Return the provenance of rows that the rules wrote."""
+def provenance(
+    prompt_sha256: str | None, parameters: tuple[tuple[str, str | int | float], ...], author: Author | None = None
+) -> Provenance:
+    """Return the provenance of rows that the rules wrote, or that an endpoint worded."""
     return Provenance(
-        generator=GENERATOR,
-        prompt_sha256=prompt_sha256,
+        generator="openai" if author else "rules",
+        model=author.model if author else None,
+        prompt_sha256=author.prompt_sha256 if author else prompt_sha256,
         parameters=canonical_json(dict(parameters)),
         code_version=code_version("tasks/generation"),
+        ledger_id=author.ledger_id if author else None,
     )

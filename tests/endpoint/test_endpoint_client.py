@@ -20,6 +20,7 @@ from tasks.endpoint.answers import Answer, Failure
 from tasks.endpoint.choices import chosen_letter, letter_logprobs
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.ledger import read_ledger
+from tasks.endpoint.rehearsal import Rehearsal
 from tasks.endpoint.requests import Message, Request
 
 Connect = Callable[..., Endpoint]
@@ -228,16 +229,19 @@ def test_the_chosen_letter_is_read_from_an_answer(text: str, letter: str | None)
     assert chosen_letter(text, "ABCD") == letter
 
 
-def test_an_estimate_counts_only_what_is_not_answered(connect: Connect) -> None:
+def test_a_rehearsal_counts_what_is_not_answered_and_sends_nothing(connect: Connect, tmp_path: Path) -> None:
     requests = [ask_for(f"text {n}", max_tokens=100) for n in range(5)]
     with ScriptedEndpoint(echo) as server:
-        client = connect(server, prices={"input": 1, "output": 10})
+        client = connect(server, prices={"input": 1, "output": 10}, api_key_env=None)
         client.ask(requests[:2])
-        estimate = client.estimate([*requests, requests[0]])
-    assert (estimate.requests, estimate.stored, estimate.calls) == (5, 2, 3)
-    assert estimate.completion_tokens == 300
+    unset = client.config.model_copy(update={"api_key_env": "NOT_SET"})
+    rehearsal = Rehearsal(unset, tmp_path / "endpoint")
+    outcomes = rehearsal.ask([*requests, requests[4]])
+    estimate = rehearsal.so_far()
+    assert [isinstance(outcome, Answer) for outcome in outcomes] == [True, True, False, False, False, False]
+    assert (estimate.requests, estimate.stored, estimate.calls, estimate.completion_tokens) == (5, 2, 3, 300)
     assert estimate.cost == pytest.approx((estimate.prompt_tokens + 10 * 300) / 1e6)
-    assert len(server.calls) == 2
+    assert len(server.calls) == client.spent().calls == 2
 
 
 _KILLED = """

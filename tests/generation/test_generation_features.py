@@ -19,7 +19,7 @@ from schemas.errors import ConfigError, FileFormatError, InputError
 from schemas.records import Field, Mention, Report, Section, Slide
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import read_expert_captions
-from tasks.generation.features import attach_features, generate_features
+from tasks.generation.features import Evidence, attach_features, generate_features
 from tasks.generation.reports import link_reports
 from tasks.store import ShardWriter
 
@@ -51,7 +51,9 @@ def attach(places: Places, slide: Slide, vocabulary: Vocabulary) -> Callable[...
 
     def run(*, config: FeaturesConfig | None = None, **sources: Any) -> dict[str, str]:
         fields, boxes = places
-        featured, rejections = attach_features(fields, slide, boxes, config or FeaturesConfig(), vocabulary, **sources)
+        featured, rejections = attach_features(
+            fields, slide, boxes, config or FeaturesConfig(), vocabulary, Evidence(**sources)
+        )
         held = {
             f"{f.attribute}{'' if f.polarity == 'present' else '/' + f.polarity}": f.value for f in featured[0].features
         }
@@ -97,7 +99,12 @@ def test_overlapping_regions_of_one_value_count_once(
     # The other value holds two thirds of the box for certain, so no heap of overlapping regions may outvote it.
     _geojson(path, *solid, _region(0, 0, 1000, 1000, architecture="papillary"))
     featured, _ = attach_features(
-        [field], slide, {"low": (300, 300, 400, 400)}, FeaturesConfig(min_share=0.51), vocabulary, annotations=path
+        [field],
+        slide,
+        {"low": (300, 300, 400, 400)},
+        FeaturesConfig(min_share=0.51),
+        vocabulary,
+        Evidence(annotations=path),
     )
     assert {f.value for f in featured[0].features if f.attribute == "architecture"} <= {"papillary"}
 
@@ -208,14 +215,14 @@ def test_captions_without_a_linker_and_tiles_without_a_box_are_errors(
     with pytest.raises(InputError, match="linker"):
         attach(captions=read_expert_captions(path))
     with pytest.raises(InputError, match="no box for its tile mid"):
-        attach_features(places[0], slide, {"low": (0, 0, 1, 1)}, FeaturesConfig(), vocabulary)
+        attach_features(places[0], slide, {"low": (0, 0, 1, 1)}, FeaturesConfig(), vocabulary, Evidence())
 
 
 def test_a_field_that_nothing_is_known_of_stays_and_is_counted(
     places: Places, slide: Slide, vocabulary: Vocabulary, writer: ShardWriter
 ) -> None:
     fields, boxes = places
-    featured = generate_features(fields, slide, boxes, FeaturesConfig(), vocabulary, out=writer)
+    featured = generate_features(fields, slide, boxes, FeaturesConfig(), vocabulary, Evidence(), writer)
     assert [field.features for field in featured] == [()]
     assert (writer.items_in, writer.items_out, dict(writer.rejected)) == (1, 0, {"no_features": 1})
 
@@ -247,6 +254,6 @@ def test_1200_fields_take_less_than_5_cpu_seconds(tmp_path: Path, slide: Slide, 
         fields.append(Field(f"field_{number}", "s", "p1", x, y, f"l{number}", f"m{number}", f"h{number}", "breast"))
         boxes |= {f"l{number}": (x, y, 600, 600), f"m{number}": (x, y, 150, 150), f"h{number}": (x, y, 30, 30)}
     started = time.process_time()
-    featured, _ = attach_features(fields, slide, boxes, FeaturesConfig(), vocabulary, annotations=annotations)
+    featured, _ = attach_features(fields, slide, boxes, FeaturesConfig(), vocabulary, Evidence(annotations=annotations))
     assert time.process_time() - started < 5
     assert sum(any(f.attribute == "nucleoli" for f in field.features) for field in featured) == 1200

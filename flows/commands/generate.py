@@ -1,0 +1,110 @@
+"""`slidesmith generate`: everything up to captions, perturbations, questions and reasoning samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.commands.options import json_option, quiet_prefect, say
+
+if TYPE_CHECKING:
+    from flows.config import RunConfig
+
+
+@click.command(name="generate")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), required=True, help="YAML of the run.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for store and work (overrides the YAML).")
+@click.option("--dry-run", is_flag=True, help="Print calls, tokens and cost of the endpoint; send and write nothing.")
+@click.option("--verbose", is_flag=True, help="Show Prefect's log.")
+@json_option
+def command(config_file: Path, out: Path | None, dry_run: bool, verbose: bool, as_json: bool) -> None:
+    """Tile, build the graph, say what every field shows, and write all texts about it.
+
+    Who writes is `generation.generator`: the rules, or a language model behind `generation.endpoint`. Interrupted or
+    killed, the same command continues, and no answered call is made again.
+    """
+    from flows.config import load_config
+
+    config = load_config(config_file, **({"out": str(out.absolute())} if out else {}))
+    if dry_run:
+        result, lines = _rehearsed(config)
+    else:
+        quiet_prefect(verbose)
+        result, lines = _generated(config)
+    say(result, as_json, lines)
+
+
+def _rehearsed(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
+    from flows.rehearse_generation import rehearse_generation
+
+    if config.generation.endpoint is None:
+        return {"steps": {}, "unknown": []}, [
+            "no endpoint is configured: the rules write everything, nothing is called"
+        ]
+    found = rehearse_generation(config)
+    lines = [f"{'step':<12}{'calls':>8}{'answered':>10}{'prompt tokens':>15}{'answer tokens':>15}{'cost':>12}"]
+    for step, cost in found.steps.items():
+        price = "unknown" if cost.cost is None else f"{cost.cost:,.2f}"
+        tokens = f"{cost.prompt_tokens:>15,}{cost.completion_tokens:>15,}"
+        lines.append(f"{step:<12}{cost.calls:>8,}{cost.stored:>10,}{tokens}{price:>12}")
+    lines += ["", "prompt tokens are about, answer tokens and cost at most; retries and repairs come on top"]
+    lines += [f"not counted: {what}" for what in found.unknown]
+    return {"steps": {step: asdict(cost) for step, cost in found.steps.items()}, "unknown": found.unknown}, lines
+
+
+def _generated(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
+    from flows.build_graph import build_graph
+    from flows.draw_demo import draw_demo
+    from flows.generate_samples import generate_samples
+    from flows.plan import make_plan
+    from flows.tile_slides import tile_slides
+
+    draw_demo(config)
+    tile_slides(config)
+    build_graph(config)
+    generate_samples(config)
+    plan = make_plan(config)
+    infos = [plan.store.open("features", key).info for key in plan.features]
+    texts = [plan.store.open("texts", key).info for key in plan.texts]
+    questions = plan.store.open("questions", plan.questions).info
+    rows: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    for info in (*infos, *texts, questions):
+        rows.update(info.rows)
+        rejected.update(info.rejected)
+    del rows["rejections"]
+    operators: Counter[str] = Counter()
+    for info in texts:
+        operators.update(info.facts["operators"])
+    result: dict[str, Any] = {
+        "rows": dict(rows),
+        "rejected": dict(sorted(rejected.items())),
+        "operators": dict(sorted(operators.items())),
+        "templates": questions.facts["templates"],
+        "spent": _spent(config, plan.endpoint_folder),
+    }
+    return result, _lines(result)
+
+
+def _spent(config: RunConfig, folder: Path) -> dict[str, Any] | None:
+    from tasks.endpoint.client import Endpoint
+
+    endpoint = config.generation.endpoint
+    if endpoint is None:
+        return None
+    spent = Endpoint(endpoint, folder).spent()
+    return {"calls": spent.calls, "tokens": spent.tokens, "cost": spent.cost if endpoint.prices else None}
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    lines = [f"{name:<16}{count:>10,}" for name, count in result["rows"].items()]
+    lines += ["", *(f"{'rejected: ' + reason:<34}{count:>8,}" for reason, count in result["rejected"].items())]
+    if result["spent"]:
+        spent = result["spent"]
+        price = "cost unknown" if spent["cost"] is None else f"{spent['cost']:,.4f}"
+        lines += ["", f"endpoint so far: {spent['calls']:,} calls, {spent['tokens']:,} tokens, {price}"]
+    return lines

@@ -1,0 +1,43 @@
+"""A rehearsal: the client with what it was answered before, counting instead of sending what it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tasks.endpoint.calls import Caller, Told
+from tasks.endpoint.client import Endpoint, Outcome
+from tasks.endpoint.config import EndpointConfig
+from tasks.endpoint.estimate import Estimate
+from tasks.endpoint.ledger import OverBudgetError
+from tasks.endpoint.requests import Request
+
+
+class Rehearsal(Endpoint):
+    """Stands where an endpoint stands; needs no key, no network and no openai package.
+
+    A request that was not answered before is counted once and comes back as a failure, so that what depends on its
+    answer is not seen: an estimate is of the calls that are known to come.
+    """
+
+    def __init__(self, config: EndpointConfig, folder: Path) -> None:
+        """Take the endpoint's configuration and its folder."""
+        super().__init__(config, folder)
+        self._asked: list[Request] = []
+
+    def ask(self, requests: Sequence[Request], advance: Callable[[int], None] | None = None) -> list[Outcome]:
+        """Return stored answers, and a failure for each request that would have to be sent."""
+        self._asked += requests
+        return super().ask(requests, advance)
+
+    def so_far(self) -> Estimate:
+        """Return what the requests so far would take; repairs are not counted."""
+        return self.estimate(self._asked)
+
+    def _caller(self) -> Caller:
+        return _Silent(self.config, self._cache, self._ledger)
+
+
+class _Silent(Caller):
+    async def complete(self, key: str, request: Request) -> Told:
+        raise OverBudgetError("a rehearsal sends nothing")

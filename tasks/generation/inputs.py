@@ -1,0 +1,100 @@
+"""What generation reads from the shards before it: graph, linker, a slide's fields and tiles, its reports' mentions."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kg.graph import Graph
+from kg.link import Lexicon, Linker
+from schemas.records import Field, Mention, Report, Slide
+from tasks.generation.config import GenerationConfig
+from tasks.generation.findings import Box
+from tasks.splits import assign_splits
+from tasks.store import Shard
+
+_BOX = ("x_px0", "y_px0", "box_width_px0", "box_height_px0")
+
+
+@functools.lru_cache(maxsize=2)
+def graph_of(folder: Path) -> Graph:
+    """Return the graph of a shard's folder, remembered."""
+    return Graph.load(folder)
+
+
+@functools.lru_cache(maxsize=2)
+def linker_of(folder: Path) -> Linker:
+    """Return the linker of a graph shard's folder, remembered."""
+    return Linker(Lexicon.load(folder / "lexicon.parquet"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTile:
+    """A tile as an endpoint looks at it: JPEG bytes and micrometres per pixel."""
+
+    image: bytes
+    mpp: float
+
+
+class StoredTiles(Mapping[str, StoredTile]):
+    """The tiles of a shard by id; their bytes are read when the first is looked at."""
+
+    def __init__(self, tiles: Shard) -> None:
+        """Take the tiling shard."""
+        self._shard = tiles
+
+    @functools.cached_property
+    def _tiles(self) -> dict[str, StoredTile]:
+        columns = self._shard.table("tiles", ["tile_id", "image", "mpp"]).to_pydict()
+        stored = map(StoredTile, columns["image"], columns["mpp"])
+        return dict(zip(columns["tile_id"], stored, strict=True))
+
+    def __getitem__(self, tile_id: str) -> StoredTile:
+        return self._tiles[tile_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tiles)
+
+    def __len__(self) -> int:
+        return len(self._tiles)
+
+
+@dataclass(frozen=True, slots=True)
+class SlideInputs:
+    """One tiled slide."""
+
+    slide: Slide
+    fields: list[Field]
+    boxes: Mapping[str, Box]
+    tiles: Mapping[str, StoredTile]
+
+
+def slide_inputs(tiles: Shard) -> SlideInputs | None:
+    """Return what a tiling shard holds, None for a slide that was rejected while tiling."""
+    slides = tiles.records("slides", Slide)
+    if not slides:
+        return None
+    columns = tiles.table("tiles", ["tile_id", *_BOX]).to_pydict()
+    boxes = dict(zip(columns["tile_id"], zip(*(columns[name] for name in _BOX), strict=True), strict=True))
+    return SlideInputs(slides[0], tiles.records("fields", Field), boxes, StoredTiles(tiles))
+
+
+def mentions_of(reports: Shard, slide: Slide) -> list[Mention]:
+    """Return the mentions in reports of the slide, or of its patient where a report names no slide."""
+    of_slide = {
+        report.report_id
+        for report in reports.records("reports", Report)
+        if report.patient_id == slide.patient_id and report.slide_id in (None, slide.slide_id)
+    }
+    return [mention for mention in reports.records("mentions", Mention) if mention.text_id in of_slide]
+
+
+def split_patients(fields: Sequence[Field], config: GenerationConfig) -> dict[str, str]:
+    """Return the split of every patient, balanced by fields within organs."""
+    organs = {field.patient_id: field.organ for field in fields}
+    counts = Counter(field.patient_id for field in fields)
+    shares = config.splits.model_dump()
+    return assign_splits(counts, shares=shares, seed=config.seed, organ_of_patient=organs)
