@@ -26,7 +26,7 @@ def row_digests(table: pa.Table) -> np.ndarray:
     Shapes:
         result: (rows,) of dtype S32.
     """
-    parts = [_cells(table.column(name).combine_chunks()) for name in sorted(table.column_names)]
+    parts = [_column(table.column(name)) for name in sorted(table.column_names)]
     texts = _joined(*parts).cast(pa.large_binary())
     digests = b"".join(hashlib.sha256(text).digest() for text in texts.to_pylist())
     return np.frombuffer(digests, dtype=f"V{DIGEST_BYTES}")
@@ -62,6 +62,13 @@ def _joined(*parts: Any) -> pa.Array:
 
 def _constant(text: str) -> pa.Scalar:
     return pa.scalar(text, pa.large_string())
+
+
+def _column(column: pa.ChunkedArray) -> pa.Array:
+    """Return one text per cell of a column, images chunk by chunk so that they are not copied together."""
+    if pa.types.is_binary(column.type):
+        return pa.chunked_array([_cells(chunk) for chunk in column.chunks], pa.large_string()).combine_chunks()
+    return _cells(column.combine_chunks())
 
 
 def _cells(cells: pa.Array) -> pa.Array:

@@ -45,17 +45,21 @@ def plan_files(
 ) -> Iterator[Portion]:
     """Yield the files of a table, split by split.
 
+    Rows are sorted by their group and key. Images keep, within a slide, the order in which tiling wrote them: what is
+    seen together lies together, and whole row groups are handed on without a copy.
+
     Args:
         connection: holds the candidate's tables.
         table: name of the table.
         paths: its files.
         shard_mib: size in MiB that a file of images aims at.
 
-    Determinism: does not depend on the order of rows or on how they lie in files.
+    Determinism: does not depend on the order of rows or on how they lie in files; of images, on their order alone.
     """
-    columns = [column.name for column in schema_of(TABLES[table]) if column.name != "split"]
-    key = KEYS.get(table) or tuple(columns)
-    order = ", ".join(f'"{name}"' for name in dict.fromkeys((GROUPS.get(table, key[0]), *key)))
+    columns = [column for column in schema_of(TABLES[table]) if column.name != "split"]
+    key = KEYS.get(table) or tuple(column.name for column in columns)
+    within = (FILE, ROW) if any(pa.types.is_binary(column.type) for column in columns) else key
+    order = ", ".join(f'"{name}"' for name in dict.fromkeys((GROUPS.get(table, key[0]), *within)))
     rows: pa.Table = connection.sql(
         f"SELECT coalesce(split, '{UNSPLIT}') AS split, {FILE}, {ROW}, {key[0]} AS key FROM {table} "
         f"ORDER BY split IS NULL, split, {order}"
