@@ -24,7 +24,7 @@ def generate_samples(config: RunConfig | Path) -> None:
     link(plan.store, plan.reports, files, root, graph)
     # An endpoint is asked many things at once within one slide; its bounds are meant for all of them together.
     with task_runner(1 if settings.generation.endpoint else settings.runner.workers) as runner:
-        gather("attach features", [runner.submit(attach, arguments) for arguments in _attach_arguments(plan)], names)
+        gather("attach features", [runner.submit(attach, arguments) for arguments in attach_arguments(plan)], names)
         features = [plan.store.open("features", key) for key in plan.features]
         common = {
             "store": plan.store,
@@ -40,7 +40,8 @@ def generate_samples(config: RunConfig | Path) -> None:
     write_questions(plan.store, plan.questions, features, graph, settings.generation, plan.endpoint_folder)
 
 
-def _attach_arguments(plan: Plan) -> list[dict[str, object]]:
+def attach_arguments(plan: Plan) -> list[dict[str, object]]:
+    """Return the arguments of `attach`, one slide after another."""
     captions = read_expert_captions(plan.config.captions) if plan.config.captions else []
     common = {
         "store": plan.store,

@@ -27,18 +27,20 @@ def dry_run_lines(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     done: Counter[str] = Counter()
     for stage, key in plan.shards():
         (done if plan.store.find(stage, key) else todo)[stage] += 1
+    calls = None if config.generation.endpoint else 0
     stages = list(dict.fromkeys(stage for stage, _ in plan.shards()))
     result = {
         "slides": len(plan.sources),
         "rejected": len(plan.rejected),
         "shards": {stage: {"to_do": todo[stage], "done": done[stage]} for stage in stages},
-        "endpoint_calls": 0,
-        "cost": 0,
+        "endpoint_calls": calls,
+        "cost": calls,
     }
     lines = [f"{len(plan.sources)} slides, {len(plan.rejected)} rejected before tiling", ""]
     lines += [f"{'stage':<12}{'to do':>8}{'done':>8}"]
     lines += [f"{stage:<12}{todo[stage]:>8}{done[stage]:>8}" for stage in stages]
-    lines += ["", "endpoint calls: 0 (rules generate everything)"]
+    told = "0 (rules generate everything)" if calls == 0 else "`slidesmith generate --dry-run` counts them"
+    lines += ["", f"endpoint calls: {told}"]
     return result, lines
 
 

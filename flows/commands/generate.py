@@ -42,9 +42,7 @@ def _rehearsed(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     from flows.rehearse_generation import rehearse_generation
 
     if config.generation.endpoint is None:
-        return {"steps": {}, "unknown": []}, [
-            "no endpoint is configured: the rules write everything, nothing is called"
-        ]
+        return {"steps": {}, "unknown": []}, ["no endpoint is configured: the rules write everything, without a call"]
     found = rehearse_generation(config)
     lines = [f"{'step':<12}{'calls':>8}{'answered':>10}{'prompt tokens':>15}{'answer tokens':>15}{'cost':>12}"]
     for step, cost in found.steps.items():
