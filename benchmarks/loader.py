@@ -70,12 +70,12 @@ def decode_only(release: Path) -> int:
 
 def our_loader(release: Path) -> int:
     """Stream one shuffled epoch of multi-scale fields, decoded to tensors of full size."""
-    from training.loader import FieldStream, stream_batches
+    from training.loader import FieldStream, Wanted, stream_batches
     from training.release import Release
 
-    stream = FieldStream(Release(release), "train", batch=BATCH, size_px=SIDE_PX, seed=1)
+    stream = FieldStream(Release(release), "train", batch=BATCH, wanted=Wanted(SIDE_PX), seed=1)
     batches = itertools.islice(stream_batches(stream, 0), stream.batches_per_epoch(0))
-    return sum(batch.images.pixels.shape[0] * 3 for batch in batches)
+    return sum(len(batch.field_ids) * 3 for batch in batches)
 
 
 def hf_streaming(release: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TrainingConfig(BaseModel):
@@ -18,7 +18,7 @@ class TrainingConfig(BaseModel):
         description="`small`, or an open_clip model: its name, `local-dir:PATH` or `hf-hub:ORG/NAME`",
     )
     pretrained: str | None = Field(default=None, description="open_clip weights: a tag or a local file")
-    epochs: int = Field(default=10, ge=1, description="passes over the training fields")
+    epochs: int = Field(default=20, ge=1, description="passes over the training fields")
     steps: int | None = Field(default=None, ge=1, description="optimiser steps instead of epochs")
     batch: int = Field(default=32, ge=2, description="fields per optimiser step and process")
     accumulate: int = Field(default=1, ge=1, description="micro-batches that one optimiser step is split into")
@@ -29,19 +29,23 @@ class TrainingConfig(BaseModel):
     crop_px: int | None = Field(
         default=128, ge=32, description="side of the crops that the small encoder trains on; null trains on whole tiles"
     )
-    width: int = Field(default=32, ge=8, description="channels of the small image encoder's first layer")
+    width: int = Field(default=0, ge=0, description="channels of the small encoder's first layer; 0: front end alone")
+    front_end: Literal["auto", "none", "wavelet_morphology"] = Field(
+        default="auto", description="fixed front end; auto takes wavelet_morphology for the small encoder alone"
+    )
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="share of the front end's values left out in training")
     embedding: int = Field(default=128, ge=8, description="dimensions of the shared space (small encoder)")
     text_width: int = Field(default=64, ge=16, multiple_of=4, description="dimensions inside the small text encoder")
     text_layers: int = Field(default=1, ge=1, description="layers of the small text encoder")
     text_tokens: int = Field(default=96, ge=8, description="longest text in tokens; the rest is cut and counted")
     vocabulary: int = Field(default=8192, ge=64, description="largest number of words of the small text encoder")
-    alpha: float = Field(default=1.0, ge=0, description="weight of L_neg, the perturbed captions of the same image")
+    alpha: float = Field(default=2.0, ge=0, description="weight of L_neg, the perturbed captions of the same image")
     beta: float = Field(default=0.5, ge=0, description="weight of L_pos, the expanded hierarchical texts")
     gamma: float = Field(default=1.0, ge=0, description="weight of the questions: right option against wrong ones")
     delta: float = Field(default=2.0, ge=0, description="weight of single findings: the value seen against the others")
     temperature: float = Field(default=0.07, gt=0.005, le=1, description="first softmax temperature; it is learnt")
     captions: int = Field(default=2, ge=1, description="captions drawn per field and step")
-    negatives: int = Field(default=4, ge=0, description="perturbed captions drawn per field and step")
+    negatives: int = Field(default=8, ge=0, description="perturbed captions drawn per field and step")
     questions: int = Field(default=2, ge=0, description="questions drawn per field and step")
     augment: bool = Field(default=True, description="flips and quarter turns, drawn per field")
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="arithmetic of the forward pass")
@@ -53,4 +57,21 @@ class TrainingConfig(BaseModel):
     cache_mb: int = Field(default=512, ge=0, description="decoded images are kept in memory up to this size")
     seed: int = Field(default=0, ge=0, description="same seed and release, same bits on a CPU")
     checkpoint_steps: int = Field(default=50, ge=1, description="optimiser steps between checkpoints")
+    tensorboard: bool = Field(default=False, description="write curves of the losses for TensorBoard")
     time_budget_s: float | None = Field(default=None, gt=0, description="stop, with a checkpoint, after this time")
+
+    @model_validator(mode="after")
+    def _sees_something(self) -> TrainingConfig:
+        if not (self.described or self.looks):
+            raise ValueError("width 0 and front_end none leave the encoder nothing to look at")
+        return self
+
+    @property
+    def described(self) -> bool:
+        """Whether tiles are described by the fixed front end."""
+        return self.front_end == "wavelet_morphology" or (self.front_end == "auto" and self.encoder == "small")
+
+    @property
+    def looks(self) -> bool:
+        """Whether the encoder looks at pixels, and not at descriptors alone."""
+        return self.encoder != "small" or self.width > 0

@@ -14,7 +14,7 @@ from training.release import Release
 if TYPE_CHECKING:
     from training.trainer import Progress
 
-_FREE = {"checkpoint_steps", "device", "threads", "time_budget_s"}
+_FREE = {"checkpoint_steps", "device", "tensorboard", "threads", "time_budget_s"}
 """What may differ between a run and its continuation."""
 
 
@@ -50,7 +50,8 @@ def train_contrastive(
 ) -> TrainingResult:
     """Train the encoder of a configuration on the train split of a release.
 
-    A checkpoint of the same configuration and release in `out` is continued, a finished one returned as it is.
+    A checkpoint of the same configuration and release in `out` is continued, a finished one returned as it is. Under
+    torchrun the processes train one model: `batch` counts per process, the loss is that of all their fields together.
 
     Args:
         release: folder or fsspec address of a release.
@@ -67,17 +68,20 @@ def train_contrastive(
     Determinism: on a CPU, seed, configuration, threads and release fix every bit of the checkpoint; a run that was
     stopped at any point and started again gives the same bits as one that was not.
     """
+    from training.model import pick_device
+    from training.ranks import Ranks
     from training.trainer import Trainer
 
     started = time.monotonic()
     source = Release(release)
-    out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(source, out, config, identity=digest(source.fingerprint, config.model_dump(exclude=_FREE)))
+    ranks = Ranks.join(gpu=pick_device(config.device).type == "cuda")
+    settings = config.model_dump(exclude=_FREE)
+    trainer = Trainer(source, out, config, ranks, identity=digest(source.fingerprint, settings, ranks.count))
     resumed_at = trainer.step
     trainer.run(progress, deadline=None if config.time_budget_s is None else started + config.time_budget_s)
     return TrainingResult(
-        checkpoint=trainer.checkpoint,
-        history=trainer.history,
+        checkpoint=trainer.folder.checkpoint,
+        history=trainer.folder.history,
         steps=trainer.step,
         finished=trainer.step == trainer.steps,
         resumed_at=resumed_at,

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from training.encoder import DualEncoder, Images
+from training.config import TrainingConfig
+from training.encoder import DualEncoder
 from training.items import Scores
 from training.loader import FieldCache
 from training.release import Release, Split
+from training.source import wanted_by
 
 _BATCH = 64
 
@@ -25,18 +27,19 @@ class EmbeddedFields:
 
 
 @torch.no_grad()
-def embed_fields(model: DualEncoder, release: Release, split: Split, size_px: int, threads: int = 2) -> EmbeddedFields:
+def embed_fields(
+    model: DualEncoder, release: Release, split: Split, config: TrainingConfig, threads: int = 2
+) -> EmbeddedFields:
     """Return the vectors of all fields of a split that have tiles and a patient."""
     columns = release.read("fields", split, ["field_id", "patient_id"]).to_pydict()
     patients = dict(zip(columns["field_id"], columns["patient_id"], strict=True))
-    cache = FieldCache(release, split, size_px, threads)
+    cache = FieldCache(release, split, wanted_by(config), threads)
     known = [place for place, field_id in enumerate(cache.field_ids) if field_id in patients]
     device = next(model.parameters()).device
     parts = []
     for start in range(0, len(known), _BATCH):
         batch = cache.take(torch.tensor(known[start : start + _BATCH]))
-        images = Images(batch.images.pixels.to(device), batch.images.present.to(device))
-        parts.append(model.encode_images(images).double().cpu().numpy())
+        parts.append(model.encode_images(batch.images.to(device)).double().cpu().numpy())
     ids = [cache.field_ids[place] for place in known]
     return EmbeddedFields(ids, [patients[field_id] for field_id in ids], np.concatenate(parts))
 

@@ -18,12 +18,36 @@ class Images:
     """The pixels of B fields.
 
     Attributes:
-        pixels: (B, 3, 3, H, W) uint8: field, scale in the order low, mid, high, colour.
+        pixels: (B, 3, 3, H, W) uint8: field, scale in the order low, mid, high, colour; None where only descriptors are
+            looked at.
         present: (B, 3) bool: the field has a tile at the scale.
+        described: (B, 3, F) what the fixed front end says of the whole tiles; None where none is used.
     """
 
-    pixels: Tensor
+    pixels: Tensor | None
     present: Tensor
+    described: Tensor | None = None
+
+    def looked_at(self) -> Tensor:
+        """Return the pixels.
+
+        Raises:
+            ValueError: there are only descriptors.
+        """
+        if self.pixels is None:
+            raise ValueError("images without pixels, for an encoder that looks at them")
+        return self.pixels
+
+    def to(self, device: torch.device) -> Images:
+        """Return the same images on another device."""
+        return Images(*(side if side is None else side.to(device) for side in self._sides()))  # type: ignore[arg-type]
+
+    def rows(self, rows: Tensor | list[int]) -> Images:
+        """Return some of the fields."""
+        return Images(*(side if side is None else side[rows] for side in self._sides()))  # type: ignore[arg-type]
+
+    def _sides(self) -> tuple[Tensor | None, ...]:
+        return self.pixels, self.present, self.described
 
 
 class DualEncoder(nn.Module):
@@ -81,22 +105,54 @@ class ScaleTower(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-class ImageEncoder(nn.Module):
-    """Three scales of a field to one vector: a tower per scale, then a linear and a gated path over all of them.
+class ScaleEncoder(nn.Module):
+    """One scale of a field to one vector: a trained tower over its pixels, a linear map of its descriptor, or both.
 
     Args:
-        width: channels of the first layers.
+        width: channels of the tower's first layer; 0 for no tower.
+        described: length of the descriptors of the fixed front end; 0 for none.
         embedding: dimensions D of the vector.
-        crop_px: side of the crops that it is trained on. Of a whole tile at the low scale only the middle of that size
-            is looked at: around it lie other tissues. At the other scales whole tiles are looked at.
+        dropout: share of the standardised descriptor that is left out in training.
+        middle: whether the tower also looks at the middle alone.
     """
 
-    def __init__(self, width: int, embedding: int, crop_px: int | None) -> None:
+    def __init__(self, width: int, described: int, embedding: int, *, dropout: float, middle: bool) -> None:
+        super().__init__()
+        self.tower = ScaleTower(width, middle=middle) if width else None
+        self.project = nn.Linear(self.tower.features, embedding) if self.tower else None
+        self.standard = nn.BatchNorm1d(described, affine=False) if described else None
+        self.dropout = nn.Dropout(dropout)
+        self.refine = nn.Linear(described, embedding) if described else None
+
+    def forward(self, pixels: Tensor | None, described: Tensor | None) -> Tensor:
+        """Return (B, D) of (B, 3, H, W) uint8 pixels and (B, F) descriptors, each where the encoder looks at it."""
+        parts = []
+        if self.tower and self.project and pixels is not None:
+            scaled = pixels.contiguous(memory_format=torch.channels_last).float().div(127.5).sub(1)
+            parts.append(self.project(self.tower(scaled)))
+        if self.standard and self.refine and described is not None:
+            parts.append(self.refine(self.dropout(self.standard(described))))
+        return torch.stack(parts).sum(dim=0)
+
+
+class ImageEncoder(nn.Module):
+    """Three scales of a field to one vector: each scale by itself, then a linear and a gated path over all of them.
+
+    Args:
+        width: channels of the towers' first layers; 0 for no towers.
+        described: length of the descriptors of the fixed front end; 0 for none.
+        embedding: dimensions D of the vector.
+        crop_px: side of the crops that the towers are trained on. Of a whole tile at the low scale only the middle of
+            that size is looked at: around it lie other tissues. At the other scales whole tiles are looked at.
+        dropout: share of the standardised descriptors that is left out in training.
+    """
+
+    def __init__(self, width: int, described: int, embedding: int, crop_px: int | None, dropout: float) -> None:
         super().__init__()
         self.crop_px = crop_px
-        towers = [ScaleTower(width, middle=scale == SCALES[0]) for scale in SCALES]
-        self.towers = nn.ModuleList(towers)
-        self.project = nn.ModuleList(nn.Linear(tower.features, embedding) for tower in towers)
+        self.scales = nn.ModuleList(
+            ScaleEncoder(width, described, embedding, dropout=dropout, middle=scale == SCALES[0]) for scale in SCALES
+        )
         self.missing = nn.Parameter(torch.zeros(len(SCALES), embedding))
         self.fuse = nn.Sequential(
             nn.LayerNorm(len(SCALES) * embedding),
@@ -108,21 +164,21 @@ class ImageEncoder(nn.Module):
 
     def forward(self, images: Images) -> Tensor:
         """Return (B, D), not yet of unit length."""
-        scales = []
-        for place, (tower, project) in enumerate(zip(self.towers, self.project, strict=True)):
-            pixels = self._seen(images.pixels[:, place], place)
-            vectors = project(tower(pixels))
-            scales.append(torch.where(images.present[:, place, None], vectors, self.missing[place]))
-        joined = torch.cat(scales, dim=1)
+        vectors = []
+        for place, scale in enumerate(self.scales):
+            described = None if images.described is None else images.described[:, place]
+            seen = scale(self._seen(images.pixels, place), described)
+            vectors.append(torch.where(images.present[:, place, None], seen, self.missing[place]))
+        joined = torch.cat(vectors, dim=1)
         fused: Tensor = self.direct(joined) + self.fuse(joined)
         return fused
 
-    def _seen(self, pixels: Tensor, place: int) -> Tensor:
+    def _seen(self, pixels: Tensor | None, place: int) -> Tensor | None:
+        if pixels is None:
+            return None
         spare = 0 if self.crop_px is None or place else max(0, pixels.shape[-1] - self.crop_px)
-        if spare:
-            kept = slice(spare // 2, pixels.shape[-1] - (spare - spare // 2))
-            pixels = pixels[..., kept, kept]
-        return pixels.contiguous(memory_format=torch.channels_last).float().div(127.5).sub(1)
+        kept = slice(spare // 2, pixels.shape[-1] - (spare - spare // 2))
+        return pixels[:, place, :, kept, kept]
 
 
 class TextBlock(nn.Module):
@@ -195,15 +251,17 @@ class SmallDualEncoder(DualEncoder):
         tokenizer: Tokenizer,
         *,
         width: int,
+        described: int,
         embedding: int,
         crop_px: int | None,
+        dropout: float,
         text_width: int,
         text_layers: int,
         temperature: float,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.image = ImageEncoder(width, embedding, crop_px)
+        self.image = ImageEncoder(width, described, embedding, crop_px, dropout)
         self.text = TextEncoder(tokenizer.size, text_width, text_layers, tokenizer.limit, embedding)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
 

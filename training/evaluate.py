@@ -71,7 +71,7 @@ def measure(
     model, config, mean_image = load_model(checkpoint, device)
     if mean_image is None:
         raise InputError("the checkpoint is of an unfinished training run", remedy="run the training to its end")
-    fields = embed_fields(model, source, split, config.image_px)
+    fields = embed_fields(model, source, split, config)
     places = {field_id: place for place, field_id in enumerate(fields.field_ids)}
     items = read_items(source, split, places)
     texts = embed_texts(model, items.texts)

@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -21,6 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from schemas.records.shared import SCALES
 from training.decode import decode_tile
 from training.encoder import Images
+from training.front_end import describe, features
 from training.plan import Group, Layout, Window, batches_per_shard, read_layout, windows_of_shard
 from training.release import Release, Split
 
@@ -37,24 +37,57 @@ class FieldBatch:
     images: Images
 
 
-def stack(fields: list[Tiles], size_px: int, pool: ThreadPoolExecutor | None = None) -> FieldBatch:
-    """Decode the tiles of fields into one batch; a missing scale is grey and marked so.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made of a tile.
+
+    Attributes:
+        size_px: side to which it is brought.
+        described: describe it by the fixed front end.
+        pixels: keep its pixels.
+    """
+
+    size_px: int
+    described: bool = False
+    pixels: bool = True
+
+
+class _Filling:
+    """Images of N fields, filled tile by tile; a missing scale is grey and marked so."""
+
+    def __init__(self, fields: int, wanted: Wanted) -> None:
+        self._wanted, side = wanted, wanted.size_px
+        shape = (fields, len(SCALES), side, side, 3)
+        self._pixels = torch.full(shape, 127, dtype=torch.uint8) if wanted.pixels else None
+        self._present = torch.zeros(shape[:2], dtype=torch.bool)
+        self._described = torch.zeros(*shape[:2], features()) if wanted.described else None
+
+    def put(self, row: int, scale: int, data: bytes) -> None:
+        """Decode a tile into its place."""
+        pixels = decode_tile(data, self._wanted.size_px)
+        self._present[row, scale] = True
+        if self._pixels is not None:
+            self._pixels[row, scale] = torch.from_numpy(pixels)
+        if self._described is not None:
+            self._described[row, scale] = describe(pixels)
+
+    def images(self) -> Images:
+        """Return what was filled in; the colours of a pixel stand together in memory."""
+        pixels = None if self._pixels is None else self._pixels.permute(0, 1, 4, 2, 3)
+        return Images(pixels, self._present, self._described)
+
+
+def stack(fields: list[Tiles], wanted: Wanted, pool: ThreadPoolExecutor | None = None) -> FieldBatch:
+    """Decode the tiles of fields into one batch, described by the fixed front end where that is asked for.
 
     Shapes:
-        pixels (B, 3, 3, size_px, size_px), laid out so that the colours of a pixel stand together.
+        pixels (B, 3, 3, size_px, size_px).
     """
-    pixels = np.full((len(fields), len(SCALES), size_px, size_px, 3), 127, dtype=np.uint8)
-    present = np.zeros((len(fields), len(SCALES)), dtype=bool)
-
-    def fill(row: int, place: int, data: bytes) -> None:
-        pixels[row, place] = decode_tile(data, size_px)
-        present[row, place] = True
-
+    filling = _Filling(len(fields), wanted)
     jobs = [(row, place, data) for row, (_, tiles) in enumerate(fields) for place, data in tiles.items()]
-    for _ in (pool.map if pool else map)(fill, *zip(*jobs, strict=True)) if jobs else ():
+    for _ in (pool.map if pool else map)(filling.put, *zip(*jobs, strict=True)) if jobs else ():
         pass
-    channels_first = torch.from_numpy(pixels).permute(0, 1, 4, 2, 3)
-    return FieldBatch([field_id for field_id, _ in fields], Images(channels_first, torch.from_numpy(present)))
+    return FieldBatch([field_id for field_id, _ in fields], filling.images())
 
 
 class FieldStream(IterableDataset[FieldBatch]):
@@ -64,7 +97,7 @@ class FieldStream(IterableDataset[FieldBatch]):
         release: the release.
         split: its split.
         batch: fields per batch; an epoch's incomplete last batches are left out, so that all ranks stay in step.
-        size_px: side of the images.
+        wanted: what is made of a tile.
         seed: of the order.
         rank: of this process among `ranks`.
         threads: decoding threads per worker.
@@ -80,7 +113,7 @@ class FieldStream(IterableDataset[FieldBatch]):
         split: Split,
         *,
         batch: int,
-        size_px: int,
+        wanted: Wanted,
         seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
@@ -89,7 +122,7 @@ class FieldStream(IterableDataset[FieldBatch]):
     ) -> None:
         super().__init__()
         self._release, self._layout = release, read_layout(release, split)
-        self._batch, self._size_px, self._seed = batch, size_px, seed
+        self._batch, self._wanted, self._seed = batch, wanted, seed
         self._rank, self._ranks, self._threads, self._ahead = rank, ranks, threads, ahead
         self._taken = 0
 
@@ -131,7 +164,7 @@ class FieldStream(IterableDataset[FieldBatch]):
         waiting: deque[Future[FieldBatch]] = deque()
         with ThreadPoolExecutor(1) as front, ThreadPoolExecutor(self._threads) as pool:
             while chunk := list(itertools.islice(fields, self._batch)):
-                waiting.append(front.submit(stack, chunk, self._size_px, pool if self._threads > 1 else None))
+                waiting.append(front.submit(stack, chunk, self._wanted, pool if self._threads > 1 else None))
                 if len(waiting) > self._ahead:
                     yield waiting.popleft().result()
             while waiting:
@@ -184,30 +217,27 @@ class FieldCache:
         images: pixels (N, 3, 3, S, S) and presence (N, 3).
     """
 
-    def __init__(self, release: Release, split: Split, size_px: int, threads: int = 2) -> None:
+    def __init__(self, release: Release, split: Split, wanted: Wanted, threads: int = 2) -> None:
         places: dict[str, int] = {}
         for rows in _tile_rows(release, split, ["field_id"]):
             for field_id in rows.column(0).to_pylist():
                 places.setdefault(field_id, len(places))
         self.field_ids = list(places)
-        pixels = torch.full((len(places), len(SCALES), size_px, size_px, 3), 127, dtype=torch.uint8)
-        present = torch.zeros((len(places), len(SCALES)), dtype=torch.bool)
-        into = pixels.numpy()
+        filling = _Filling(len(places), wanted)
 
-        def fill(field_id: str, scale: str, image: bytes) -> None:
-            into[places[field_id], _PLACE[scale]] = decode_tile(image, size_px)
-            present[places[field_id], _PLACE[scale]] = True
+        def put(field_id: str, scale: str, image: bytes) -> None:
+            filling.put(places[field_id], _PLACE[scale], image)
 
         with ThreadPoolExecutor(threads) as pool:
             for rows in _tile_rows(release, split, ["field_id", "scale", "image"]):
-                for _ in pool.map(fill, *(column.to_pylist() for column in rows.columns)):
+                for _ in pool.map(put, *(column.to_pylist() for column in rows.columns)):
                     pass
-        self.images = Images(pixels.permute(0, 1, 4, 2, 3), present)
+        self.images = filling.images()
 
     def take(self, rows: Tensor) -> FieldBatch:
         """Return some of the fields as a batch."""
         ids = [self.field_ids[row] for row in rows.tolist()]
-        return FieldBatch(ids, Images(self.images.pixels[rows], self.images.present[rows]))
+        return FieldBatch(ids, self.images.rows(rows))
 
 
 def _tile_rows(release: Release, split: Split, columns: list[str]) -> Iterator[Any]:
@@ -216,10 +246,11 @@ def _tile_rows(release: Release, split: Split, columns: list[str]) -> Iterator[A
             yield from parquet.iter_batches(256, columns=columns)
 
 
-def cache_bytes(release: Release, split: Split, size_px: int) -> int:
-    """Return the memory that the decoded tiles of a split would take, in bytes."""
+def cache_bytes(release: Release, split: Split, wanted: Wanted) -> int:
+    """Return the memory that a `FieldCache` would take, in bytes."""
     tiles = 0
     for file in release.files("tiles", split):
         with release.open(file) as parquet:
             tiles += parquet.metadata.num_rows
-    return tiles * size_px * size_px * 3
+    each = (3 * wanted.size_px**2 if wanted.pixels else 0) + (4 * features() if wanted.described else 0)
+    return tiles * each

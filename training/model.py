@@ -12,6 +12,7 @@ from torch import Tensor
 from schemas.errors import FileFormatError, InputError
 from training.config import TrainingConfig
 from training.encoder import DualEncoder, SmallDualEncoder
+from training.front_end import features
 from training.tokenizer import Tokenizer
 
 CHECKPOINT = "checkpoint.pt"
@@ -32,22 +33,24 @@ def build_model(config: TrainingConfig, words: list[str]) -> DualEncoder:
     return SmallDualEncoder(
         Tokenizer(tuple(words), config.text_tokens),
         width=config.width,
+        described=features() if config.described else 0,
         embedding=config.embedding,
         crop_px=config.crop_px,
+        dropout=config.dropout,
         text_width=config.text_width,
         text_layers=config.text_layers,
         temperature=config.temperature,
     )
 
 
-def pick_device(name: str) -> torch.device:
-    """Return the device of a configuration; `auto` takes the GPU where there is one.
+def pick_device(name: str, local: int = 0) -> torch.device:
+    """Return the device of a configuration; `auto` takes the GPU of this process where there is one.
 
     Raises:
         InputError: a GPU is asked for and there is none.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(f"cuda:{local}" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"device {name} is asked for, but PyTorch sees no GPU", remedy="set device: auto")
     return torch.device(name)

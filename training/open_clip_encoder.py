@@ -58,7 +58,7 @@ class OpenClipDualEncoder(DualEncoder):
     def encode_images(self, images: Images) -> Tensor:
         """Return (B, D) unit vectors, one per field: the weighted mean over the scales that it has."""
         count, scales = images.present.shape
-        pixels = images.pixels.flatten(0, 1).float()
+        pixels = images.looked_at().flatten(0, 1).float()
         if pixels.shape[-1] != self.size_px:
             pixels = functional.interpolate(pixels, self.size_px, mode="bilinear", antialias=True)
         vectors = functional.normalize(self.clip.encode_image((pixels - self._mean) / self._deviation).float(), dim=1)

@@ -10,7 +10,7 @@ import torch
 
 from schemas.errors import InputError
 from training.config import TrainingConfig
-from training.loader import FieldBatch, FieldCache, FieldStream, cache_bytes, stream_batches
+from training.loader import FieldBatch, FieldCache, FieldStream, Wanted, cache_bytes, stream_batches
 from training.release import Release, Split
 
 
@@ -58,6 +58,11 @@ class StreamSource:
         yield from stream_batches(self._stream, self._workers)
 
 
+def wanted_by(config: TrainingConfig) -> Wanted:
+    """Return what the encoder of a configuration wants of a tile."""
+    return Wanted(config.image_px, described=config.described, pixels=config.looks)
+
+
 def open_source(
     release: Release, split: Split, config: TrainingConfig, *, threads: int, rank: int = 0, ranks: int = 1
 ) -> BatchSource:
@@ -66,8 +71,9 @@ def open_source(
     Raises:
         InputError: the split has fewer fields than one batch of two needs, or too few row groups for the workers.
     """
-    if cache_bytes(release, split, config.image_px) <= config.cache_mb << 20:
-        cache = FieldCache(release, split, config.image_px, threads)
+    wanted = wanted_by(config)
+    if cache_bytes(release, split, wanted) <= config.cache_mb << 20:
+        cache = FieldCache(release, split, wanted, threads)
         if len(cache.field_ids) < 2 * ranks:
             raise InputError(
                 f"{len(cache.field_ids)} fields with tiles in the {split} split are too few to train on",
@@ -78,7 +84,7 @@ def open_source(
         release,
         split,
         batch=config.batch,
-        size_px=config.image_px,
+        wanted=wanted,
         seed=config.seed,
         rank=rank,
         ranks=ranks,

@@ -57,6 +57,8 @@ def augment(images: Images, generator: torch.Generator, *, crop_px: int | None, 
     Shapes:
         pixels (B, 3, 3, H, W) to (B, 3, 3, crop_px, crop_px), or the same where `crop_px` is None or not smaller.
     """
+    if images.pixels is None:
+        return images
     side = images.pixels.shape[-1]
     size = side if crop_px is None else min(crop_px, side)
     scales = []
@@ -70,7 +72,7 @@ def augment(images: Images, generator: torch.Generator, *, crop_px: int | None, 
             pixels = pixels.flip(-1) if _draw(2, generator) else pixels
             pixels = torch.rot90(pixels, _draw(4, generator), dims=(-2, -1))
         scales.append(pixels)
-    return Images(torch.stack(scales, dim=1), images.present)
+    return Images(torch.stack(scales, dim=1), images.present, images.described)
 
 
 def _draw(below: int, generator: torch.Generator) -> int:

@@ -1,8 +1,7 @@
-"""The training loop: steps, checkpoints and their resumption."""
+"""The training loop: steps, checkpoints and their resumption, in one process or several."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -17,14 +16,15 @@ from schemas.errors import InputError
 from training.config import TrainingConfig
 from training.encoder import Images
 from training.loader import FieldBatch
-from training.model import CHECKPOINT, FORMAT, build_model, pick_device, read_checkpoint
+from training.model import build_model, pick_device
+from training.ranks import Ranks
 from training.release import Release
+from training.run_folder import RunFolder
 from training.source import open_source
 from training.steps import augment, one_cycle, step_losses
-from training.texts import TextBook, TextSampler
+from training.texts import TextBatch, TextBook, TextSampler
 from training.tokenizer import Tokenizer
 
-HISTORY = "history.jsonl"
 Progress = Callable[[int, int, dict[str, float]], None]
 """Called after each optimiser step with the step, the number of steps and the losses."""
 
@@ -36,35 +36,35 @@ class Trainer:
         release: what to train on.
         out: the run's folder.
         config: how.
+        ranks: this process among those that train together.
         identity: digest of what must be equal for a checkpoint to be continued.
 
     Raises:
         InputError: the folder holds another run.
     """
 
-    def __init__(self, release: Release, out: Path, config: TrainingConfig, identity: str) -> None:
-        self.config, self._out, self._identity = config, out, identity
-        self.checkpoint, self.history = out / CHECKPOINT, out / HISTORY
+    def __init__(self, release: Release, out: Path, config: TrainingConfig, ranks: Ranks, identity: str) -> None:
+        self.config, self._ranks = config, ranks
+        self.folder = RunFolder(out, identity)
         threads = config.threads or len(os.sched_getaffinity(0))
         torch.set_num_threads(threads)
-        self._device = pick_device(config.device)
-        self._book = TextBook.read(release, "train")
-        self._source = open_source(release, "train", config, threads=threads)
+        self._device = pick_device(config.device, ranks.local)
+        book = TextBook.read(release, "train")
+        self._source = open_source(release, "train", config, threads=threads, rank=ranks.rank, ranks=ranks.count)
         self.fields, self.images, self.step = self._source.fields, 0, 0
         self.steps = config.steps or config.epochs * self._source.steps_per_epoch
         self._log: list[dict[str, float]] = []
         self._mean_image: Tensor | None = None
-        tokenizer = Tokenizer.fit(self._book.texts, size=config.vocabulary, limit=config.text_tokens)
+        tokenizer = Tokenizer.fit(book.texts, size=config.vocabulary, limit=config.text_tokens)
         self._words = list(tokenizer.words)
         torch.manual_seed(config.seed)
         self._model = build_model(config, self._words).to(self._device)
-        self._tokens = [self._model.tokenize(text) for text in self._book.texts]
+        if ranks.count > 1 and self._device.type == "cuda":
+            together: Any = torch.nn.SyncBatchNorm
+            self._model = together.convert_sync_batchnorm(self._model)
+        self._tokens = [self._model.tokenize(text) for text in book.texts]
         self._sampler = TextSampler(
-            self._book,
-            captions=config.captions,
-            negatives=config.negatives,
-            questions=config.questions,
-            seed=config.seed,
+            book, captions=config.captions, negatives=config.negatives, questions=config.questions, seed=config.seed
         )
         self._optimizer = torch.optim.AdamW(_groups(self._model, config.weight_decay), lr=config.lr)
         self._resume()
@@ -72,12 +72,16 @@ class Trainer:
     def run(self, progress: Progress | None, deadline: float | None) -> None:
         """Train until all steps are done or the deadline (monotonic seconds) has passed; ends with a checkpoint."""
         begun = self.step
+        curves = self.folder.curves(begun) if self.config.tensorboard and self._ranks.first else None
         self._model.train()
         for batch in islice(self._source.batches(self.step), self.steps - self.step):
             values = self._advance(batch)
-            if progress:
+            if curves:
+                for name, value in values.items():
+                    curves.add_scalar(f"train/{name}", value, self.step)
+            if progress and self._ranks.first:
                 progress(self.step, self.steps, values)
-            if deadline is not None and time.monotonic() > deadline:
+            if any(self._ranks.gather_objects(deadline is not None and time.monotonic() > deadline)):
                 break
             if self.step % self.config.checkpoint_steps == 0 and self.step < self.steps:
                 self._save()
@@ -85,6 +89,8 @@ class Trainer:
             if self.step == self.steps:
                 self._mean_image = self._mean_of_training_images()
             self._save()
+        if curves:
+            curves.close()
 
     def recent(self) -> dict[str, float]:
         """Return the mean losses of the last tenth of the steps."""
@@ -94,68 +100,71 @@ class Trainer:
 
     def _advance(self, batch: FieldBatch) -> dict[str, float]:
         config = self.config
-        draws = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        draws = torch.Generator().manual_seed((config.seed * 1_000_003 + self.step) * 1_009 + self._ranks.rank)
+        torch.manual_seed(draws.initial_seed())  # of dropout
         images = augment(batch.images, draws, crop_px=config.crop_px, turn=config.augment)
         parts = config.accumulate
         values: dict[str, float] = {}
         for part in range(parts):
-            rows = range(part, len(batch.field_ids), parts)
-            texts = self._sampler.draw([batch.field_ids[row] for row in rows], self.step * parts + part)
-            pixels, present = (side[list(rows)].to(self._device) for side in (images.pixels, images.present))
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-                logits = self._model(Images(pixels, present), [self._tokens[text] for text in texts.texts])
-            losses = step_losses(logits.float(), texts, config)
+            rows = list(range(part, len(batch.field_ids), parts))
+            every = self._ranks.gather_objects([batch.field_ids[row] for row in rows])
+            texts = self._sampler.draw([field_id for ids in every for field_id in ids], self.step * parts + part)
+            losses = step_losses(self._logits(images.rows(rows), texts), texts, config)
             torch.autograd.backward(losses.loss / parts)
             for name, value in losses.values().items():
                 values[name] = values.get(name, 0.0) + value / parts
+        self._ranks.sum_gradients(self._model.parameters())
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         for group in self._optimizer.param_groups:
             group["lr"] = config.lr * one_cycle(self.step / self.steps, config.warmup)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        self.images += int(images.present.sum())
+        self.images += int(images.present.sum()) * self._ranks.count
         self._log.append({"step": self.step, **values})
         return values
 
+    def _logits(self, images: Images, texts: TextBatch) -> Tensor:
+        """Return the logits of the fields of all processes against all texts, as float32."""
+        ranks, model = self._ranks, self._model
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            seen = model.encode_images(images.to(self._device))
+            said = model.encode_texts([self._tokens[text] for text in ranks.share(texts.texts)])
+        seen, said = ranks.gather(seen.float()), ranks.gather_shares(said.float(), len(texts.texts))
+        return ranks.own_part(model.inverse_temperature()).float() * seen @ said.T
+
     @torch.no_grad()
     def _mean_of_training_images(self) -> Tensor:
+        self._ranks.average_buffers(self._model)
         self._model.eval()
         total: Tensor | None = None
         for batch in islice(self._source.batches(0), self._source.steps_per_epoch):
-            images = Images(batch.images.pixels.to(self._device), batch.images.present.to(self._device))
-            vectors = self._model.encode_images(images).double().sum(dim=0)
+            vectors = self._model.encode_images(batch.images.to(self._device)).double().sum(dim=0)
             total = vectors if total is None else total + vectors
         if total is None:
             raise InputError("no training images", remedy="publish a release of more slides")
-        return torch.nn.functional.normalize(total, dim=0).float().cpu()
+        return torch.nn.functional.normalize(self._ranks.sum(total), dim=0).float().cpu()
 
     def _save(self) -> None:
+        self._ranks.average_buffers(self._model)
         state = {
-            "format": FORMAT,
-            "identity": self._identity,
             "config": self.config.model_dump(),
             "words": self._words,
             "step": self.step,
             "images": self.images,
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "log": self._log,
             "mean_image": self._mean_image,
         }
-        lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in self._log)
-        _replace(self.history, lambda path: path.write_text(lines))
-        _replace(self.checkpoint, lambda path: torch.save(state, path))
+        if self._ranks.first:
+            self.folder.save(state, self._log)
+        self._ranks.wait()
 
     def _resume(self) -> None:
-        if not self.checkpoint.is_file():
+        state = self.folder.load()
+        self._ranks.wait()
+        if state is None:
             return
-        state = read_checkpoint(self.checkpoint)
-        if state["identity"] != self._identity:
-            raise InputError(
-                f"{self._out.name}/ holds the checkpoint of another configuration or release",
-                remedy="choose another folder, or delete that one",
-            )
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.images, self._log = state["step"], state["images"], state["log"]
@@ -169,12 +178,3 @@ def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, Any]]:
         {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": decay},
         {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
     ]
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all: a kill leaves the former one."""
-    draft = path.with_name(f".{path.name}.draft")
-    write(draft)
-    with draft.open("rb") as stream:
-        os.fsync(stream.fileno())
-    draft.replace(path)

@@ -13,7 +13,16 @@ from training.contrastive import TrainingResult, train_contrastive
 from training.model import load_model, read_checkpoint
 
 QUICK = TrainingConfig(
-    epochs=2, batch=24, image_px=48, width=8, embedding=32, text_width=32, text_layers=1, threads=1, checkpoint_steps=3
+    front_end="none",
+    width=8,
+    epochs=2,
+    batch=24,
+    image_px=48,
+    embedding=32,
+    text_width=32,
+    text_layers=1,
+    threads=1,
+    checkpoint_steps=3,
 )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import FileFormatError
 from training.decode import decode_tile
-from training.loader import FieldBatch, FieldCache, FieldStream, stream_batches
+from training.loader import FieldBatch, FieldCache, FieldStream, Wanted, stream_batches
 from training.plan import Group, Layout, read_layout, windows_of_shard
 from training.release import Release
 
@@ -24,7 +25,8 @@ def grouped(make_miniature: Callable[..., Path]) -> Release:
 
 
 def stream(release: Release, **settings: int) -> FieldStream:
-    return FieldStream(release, "train", **{"batch": 5, "size_px": 16, "seed": 3, **settings})
+    known: dict[str, Any] = {"batch": 5, "wanted": Wanted(16), "seed": 3, **settings}
+    return FieldStream(release, "train", **known)
 
 
 def take(source: FieldStream, count: int, workers: int = 0) -> list[FieldBatch]:
@@ -32,7 +34,7 @@ def take(source: FieldStream, count: int, workers: int = 0) -> list[FieldBatch]:
 
 
 def same(first: FieldBatch, second: FieldBatch) -> bool:
-    return first.field_ids == second.field_ids and torch.equal(first.images.pixels, second.images.pixels)
+    return first.field_ids == second.field_ids and torch.equal(first.images.looked_at(), second.images.looked_at())
 
 
 def test_the_layout_counts_every_field_once(grouped: Release) -> None:
@@ -43,13 +45,13 @@ def test_the_layout_counts_every_field_once(grouped: Release) -> None:
 
 
 def test_a_field_split_over_row_groups_arrives_with_all_its_tiles(grouped: Release) -> None:
-    cache = FieldCache(grouped, "train", 16)
-    pixels = {field_id: cache.images.pixels[place] for place, field_id in enumerate(cache.field_ids)}
+    cache = FieldCache(grouped, "train", Wanted(16))
+    pixels = {field_id: cache.images.looked_at()[place] for place, field_id in enumerate(cache.field_ids)}
     source = stream(grouped)
     for batch in take(source, source.batches_per_epoch(0)):
         assert batch.images.present.all()
         for place, field_id in enumerate(batch.field_ids):
-            assert torch.equal(batch.images.pixels[place], pixels[field_id])
+            assert torch.equal(batch.images.looked_at()[place], pixels[field_id])
 
 
 def test_an_epoch_gives_no_field_twice_and_the_next_another_order(grouped: Release) -> None:

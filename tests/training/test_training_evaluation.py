@@ -11,7 +11,7 @@ from training.config import TrainingConfig
 from training.contrastive import train_contrastive
 from training.evaluate import evaluate, measure
 
-CONFIG = TrainingConfig(epochs=7, batch=24, image_px=64, width=12, embedding=64, threads=1)
+CONFIG = TrainingConfig(front_end="none", width=12, epochs=7, batch=24, image_px=64, embedding=64, threads=1)
 
 
 @pytest.fixture(scope="module")

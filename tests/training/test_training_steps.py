@@ -21,7 +21,7 @@ def test_crops_stay_near_the_middle_at_the_low_scale_and_roam_at_the_others() ->
     lows, highs = [], []
     for seed in range(40):
         draws = torch.Generator().manual_seed(seed)
-        pixels = augment(coordinates(200), draws, crop_px=100, turn=False).pixels
+        pixels = augment(coordinates(200), draws, crop_px=100, turn=False).looked_at()
         assert pixels.shape == (2, 3, 3, 100, 100)
         lows.append(int(pixels[0, 0, 0].min()))
         highs.append(int(pixels[0, 2, 0].min()))
@@ -33,7 +33,7 @@ def test_crops_stay_near_the_middle_at_the_low_scale_and_roam_at_the_others() ->
 
 def test_a_turned_crop_holds_the_same_pixels_in_another_place() -> None:
     plain, turned = (
-        augment(coordinates(64), torch.Generator().manual_seed(5), crop_px=None, turn=turn).pixels
+        augment(coordinates(64), torch.Generator().manual_seed(5), crop_px=None, turn=turn).looked_at()
         for turn in (False, True)
     )
     assert plain.shape == turned.shape
@@ -43,9 +43,9 @@ def test_a_turned_crop_holds_the_same_pixels_in_another_place() -> None:
 
 def test_tissue_around_the_low_field_does_not_change_its_vector() -> None:
     torch.manual_seed(0)
-    encoder = ImageEncoder(8, 16, crop_px=32).eval()
+    encoder = ImageEncoder(8, 0, 16, crop_px=32, dropout=0).eval()
     images = Images(torch.randint(0, 255, (1, 3, 3, 64, 64), dtype=torch.uint8), torch.ones(1, 3, dtype=torch.bool))
-    around, middle = images.pixels.clone(), images.pixels.clone()
+    around, middle = images.looked_at().clone(), images.looked_at().clone()
     around[:, 0, :, :16] = 0
     middle[:, 0, :, 24:40, 24:40] = 0
     with torch.no_grad():
@@ -54,7 +54,7 @@ def test_tissue_around_the_low_field_does_not_change_its_vector() -> None:
 
 
 def test_a_missing_scale_has_its_own_learnt_vector() -> None:
-    encoder = ImageEncoder(8, 16, crop_px=None).eval()
+    encoder = ImageEncoder(8, 0, 16, crop_px=None, dropout=0).eval()
     pixels = torch.randint(0, 255, (1, 3, 3, 32, 32), dtype=torch.uint8)
     other = pixels.clone()
     other[:, 1] = 0
