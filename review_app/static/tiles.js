@@ -85,6 +85,7 @@ class WholeSlide {
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
       tileSources: { width: this.size[0], height: this.size[1], tileSize: 256, tileOverlap: 0, minLevel: 6, getTileUrl: (level, x, y) => `/slides/${slide}/${level}/${x}/${y}` },
     });
+    this.viewer.canvas.setAttribute("role", "group");
     this.viewer.canvas.setAttribute("aria-label", "Whole slide: drag to move, scroll to zoom");
     this.viewer.addOnceHandler("open", () => {
       for (const tile of this.tiles) {

@@ -43,8 +43,8 @@ def _check_options(options: Any) -> str | None:
     if not isinstance(options, list) or not 2 <= len(options) <= 26:
         return "options are a list of 2 to 26 texts"
     texts = [" ".join(option.casefold().split()) if isinstance(option, str) else "" for option in options]
-    if not all(texts):
-        return "an option is empty"
+    if not all(texts) or any(len(option) > MAX_TEXT for option in options):
+        return "an option is empty or too long"
     return "two options are the same text" if len(set(texts)) < len(texts) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from flows.commands.review.place import desk_file, out_option
 KEY_VARIABLE = "LABEL_STUDIO_API_KEY"
 
 
-def _client(url: str) -> object:
+def _client(url: str) -> Any:
     from schemas.errors import InputError, MissingExtraError
     from tasks.settings import api_key
 
@@ -24,7 +25,8 @@ def _client(url: str) -> object:
     key = api_key(KEY_VARIABLE)
     if not key:
         raise InputError(f"{KEY_VARIABLE} is not set", remedy="take the token from Label Studio's account page")
-    return LabelStudio(base_url=url, api_key=key)
+    connect: Any = LabelStudio
+    return connect(base_url=url, api_key=key)
 
 
 @click.command(name="push")
