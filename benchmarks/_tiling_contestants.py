@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2  # noqa: F401 - loaded before the first clock runs
 import numpy as np
 import simplejpeg
 from PIL import Image
@@ -43,13 +44,13 @@ def paint_canvas(side: int = 2048) -> Any:
     return np.clip(tissue, 0, 255).astype(np.uint8)
 
 
-def write_slide(path: Path, width: int, height: int, mpp: float) -> Path:
+def write_slide(path: Path, width: int, height: int, mpp: float, seed: int = 1) -> Path:
     """Write an Aperio slide (levels 1x, 4x, 16x) of blocks cut from one canvas at seeded places."""
     import tifffile
 
     canvas = paint_canvas()
     quarter = np.asarray(Image.fromarray(canvas).reduce(4))
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     columns, rows = width // BLOCK, height // BLOCK
     places = rng.integers(0, (len(canvas) - BLOCK) // 16, size=(rows, columns, 2)) * 16
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from flows.commands.options import json_option, say
+from schemas.errors import InputError
 
 _EXTRAS = {
     "train": ("torch",),
@@ -20,13 +21,16 @@ _EXTRAS = {
     "scale": ("s3fs", "boto3"),
     "review": ("argon2", "uvicorn"),
 }
-_BASE = ("prefect", "openslide-python", "tiffslide", "simplejpeg", "pyarrow", "duckdb", "networkx", "rdflib")
+_BASE = (
+    "prefect", "openslide-python", "openslide-bin", "tiffslide", "tifffile", "simplejpeg", "opencv-python-headless",
+    "pyarrow", "duckdb", "networkx", "rdflib",
+)  # fmt: skip
 
 
 @click.command(name="doctor")
-@click.option("--slide", type=click.Path(path_type=Path), help="Say which reader a slide would get, and why.")
+@click.option("--slide", help="A slide's file or url: say which reader it would get, and why.")
 @json_option
-def command(slide: Path | None, as_json: bool) -> None:
+def command(slide: str | None, as_json: bool) -> None:
     """Say what is installed, which extras are ready, and (with --slide) how a slide would be read."""
     result: dict[str, Any] = {
         "packages": {name: _version(name) for name in _BASE},
@@ -37,18 +41,18 @@ def command(slide: Path | None, as_json: bool) -> None:
         "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
         "gpu": _gpu(),
     }
-    lines = [f"{name:<18}{found or 'missing'}" for name, found in result["packages"].items()]
+    lines = [f"{name:<24}{found or 'missing'}" for name, found in result["packages"].items()]
     for extra, missing in result["extras"].items():
         state = "ready" if not missing else f"missing {', '.join(missing)}: pip install -e '.[{extra}]'"
-        lines.append(f"[{extra}]".ljust(18) + state)
+        lines.append(f"[{extra}]".ljust(24) + state)
     lines += [
-        f"{'cores':<18}{result['cores']}",
-        f"{'disk free':<18}{result['disk_free_gib']} GiB",
-        f"{'GPU':<18}{result['gpu']}",
+        f"{'cores':<24}{result['cores']}",
+        f"{'disk free':<24}{result['disk_free_gib']} GiB",
+        f"{'GPU':<24}{result['gpu']}",
     ]
     if slide is not None:
         result["slide"] = _slide(slide)
-        lines += ["", *(f"{key:<18}{value}" for key, value in result["slide"].items())]
+        lines += ["", *(f"{key:<24}{value}" for key, value in result["slide"].items())]
     say(result, as_json, lines)
 
 
@@ -67,9 +71,23 @@ def _gpu() -> str:
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none; models run on the CPU"
 
 
-def _slide(path: Path) -> dict[str, Any]:
-    from dataclasses import asdict
+def _slide(location: str) -> dict[str, Any]:
+    """Return how a slide is read and what it says of itself; nothing of it is decoded."""
+    from tasks.tiling.failures import RefusedSlideError
+    from tasks.tiling.readers.choice import open_reader
 
-    from tasks.tiling.readers.choice import explain_reader
-
-    return asdict(explain_reader(path))
+    name = location.rstrip("/").rpartition("/")[2] or location
+    try:
+        reader, choice = open_reader(location, "auto")
+    except RefusedSlideError as refused:
+        raise InputError(f"{name} {refused.problem}", remedy=refused.remedy or "name a slide file") from refused
+    reader.close()
+    geometry = reader.geometry
+    known = geometry.mpp_x and geometry.mpp_y
+    return {
+        "slide": name,
+        "reader": choice.reader,
+        "reason": choice.reason,
+        "um per pixel": f"{geometry.mpp_x:g} x {geometry.mpp_y:g}" if known else "unknown: give mpp in the manifest",
+        "levels": ", ".join(f"{level.width} x {level.height}" for level in geometry.levels),
+    }

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,10 @@ def test_shards_are_equal_over_one_two_and_four_workers(folder: Path, tmp_path: 
     assert all("tiles.parquet" in shard for shard in expected)
     context = get_context("forkserver")
     context.set_forkserver_preload(["tasks.tiling.shard", "skimage.morphology", "skimage.filters"])
-    for workers in (2, 4):
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            futures = [pool.submit(ensure, tmp_path / str(workers), source, config) for source in sources]
+    pools: list[Executor] = [ThreadPoolExecutor(2), ThreadPoolExecutor(4), ProcessPoolExecutor(2, mp_context=context)]
+    for number, pool in enumerate(pools):  # the flow's workers are threads; several machines are several processes
+        with pool:
+            futures = [pool.submit(ensure, tmp_path / f"pool{number}", source, config) for source in sources]
             assert digests([future.result()[0] for future in futures]) == expected
 
 

@@ -49,6 +49,8 @@ def open_reader(location: str, wanted: ReaderName = "auto") -> tuple[SlideReader
     Raises:
         RefusedSlideError: no reader can open it, or not the one wanted.
     """
+    if not is_url(location):
+        _check_file(Path(location))
     if wanted == "openslide":
         return OpenSlideReader(location), ReaderChoice("openslide", "asked for")
     if wanted == "tiffslide":
@@ -58,6 +60,18 @@ def open_reader(location: str, wanted: ReaderName = "auto") -> tuple[SlideReader
             raise _not_native(wanted, "it is a url")
         return TiffSlideReader(location), ReaderChoice("tiffslide", "a url: read in ranges through fsspec")
     return _open_local(location, wanted)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise RefusedSlideError("is a folder", reason="not_a_slide", remedy="name the slide file in it")
+        if path.stat().st_size == 0:
+            raise RefusedSlideError("is empty (0 bytes)", reason="unreadable", remedy="copy it again")
+    except FileNotFoundError as error:
+        raise RefusedSlideError("does not exist", reason="missing_file", remedy="check the path") from error
+    except OSError as error:  # a loop of links, a folder that may not be entered
+        raise RefusedSlideError(f"cannot be reached: {error.strerror}", reason="unreadable") from error
 
 
 def _open_local(location: str, wanted: ReaderName) -> tuple[SlideReader, ReaderChoice]:
