@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import yaml
 from numpy.typing import NDArray
 
+from benchmarks._key_checker import wrong_keys
+from benchmarks._scripted_calls import scripted_claims
+from benchmarks._scripted_writer import worded_claims
 from demo.plan import plan_demo
 from kg.build import build_graph
 from kg.graph import Graph
@@ -71,44 +73,6 @@ def _features(field_id: str, organ: str, values: dict[str, str]) -> tuple[Featur
         Feature(content_id("feat", field_id, name), scale, name, value, concept, source="annotation")
         for name, scale, value, concept in said
     )
-
-
-def wrong_keys(questions: Sequence[Question], fields: Sequence[Field], graph: Graph) -> int:
-    """Count questions whose key is not the one option that the field's features make true.
-
-    Written apart from the generator: options are read back from their text by the phrases that stand in it, and what
-    they say to a claim is looked up in the edges.
-    """
-    phrases = yaml.safe_load((TEMPLATES / "phrases.yaml").read_text(encoding="utf-8"))["phrases"]
-    concept_of = {said: concept for concept, several in phrases.items() for said in several}
-    finder = re.compile("|".join(sorted(map(re.escape, concept_of), key=len, reverse=True)), re.IGNORECASE)
-    shown = {field.field_id: {feature.concept_id for feature in field.features} for field in fields}
-    verdict = {"in support": "has", "against it": "excludes", "undecided": None}
-    wrong = 0
-    for row in questions:
-        true = []
-        for index, option in enumerate(row.options):
-            said = [concept_of[match.group(0).lower()] for match in finder.finditer(option)]
-            if said and set(said) <= shown[row.field_id]:
-                true.append(index)
-            if row.dimension == "confirmation" and (asked := finder.search(row.question)):
-                words = re.findall("|".join(verdict), option)
-                suspected = concept_of[asked.group(0).lower()]
-                right = [_verdict(graph, suspected, concept) for concept in said[-len(words) :]]
-                wrong += [verdict[word] for word in words] != right
-        wrong += true != [row.answer_index]
-    return wrong
-
-
-def _verdict(graph: Graph, claim: str, finding: str) -> str | None:
-    stated = {(e.subject, e.object): e.modality for e in graph.edges if {e.subject, e.object} == {claim, finding}}
-    if "excludes" in stated.values():
-        return "excludes"
-    if stated:
-        return "has" if stated.get((claim, finding)) == "has" else None
-    had = {edge.object for edge in graph.out_edges(claim) if edge.modality == "has"}
-    against = {frozenset((e.subject, e.object)) for e in graph.edges if e.modality == "excludes"}
-    return "excludes" if any(frozenset((one, finding)) in against for one in had) else None
 
 
 def unbalanced_groups(questions: Sequence[Question], *, by_patient: bool) -> int:
@@ -248,12 +212,18 @@ def question_claims(fields: list[Field], splits: dict[str, str], graph: Graph, c
     yield claim("groups by split and set, and by patient and order, of unequal keys", bad, "groups", "0", bad == 0)
     sample = whole_blocks(rows, count)
     hits = read_questions(sample) == np.array([row.answer_index for row in sample])
-    for cell in sorted({row.cell for row in sample}):
+    for cell in sorted({row.cell for row in sample if row.option_set_id}):
         at = [index for index, row in enumerate(sample) if row.cell == cell]
-        mean, upper = upper_end(hits[at], [block_of(sample[i]) for i in at])
-        if sample[at[0]].option_set_id:  # options of their own are screened, not balanced
-            name = f"ensemble of four, {cell} (n={len(at)}, upper end {upper:.3f})"
-            yield claim(name, mean, "accuracy", "upper end <= 0.30", upper <= 0.30)
+        yield _at_chance(cell, hits[at], [block_of(sample[index]) for index in at])
+    own = [row for row in rows if row.option_set_id is None]  # not balanced: all of them, so that they can be judged
+    hits = read_questions(own) == np.array([row.answer_index for row in own])
+    yield _at_chance(f"{own[0].cell}, options of their own", hits, [block_of(row) for row in own])
+
+
+def _at_chance(cell: str, hits: NDArray[Any], blocks: Sequence[str]) -> Claim:
+    mean, upper = upper_end(hits, blocks)
+    name = f"ensemble of four, {cell} (n={len(hits)}, upper end {upper:.3f})"
+    return claim(name, mean, "accuracy", "upper end <= 0.30", upper <= 0.30)
 
 
 def text_claims(fields: list[Field], graph: Graph) -> Iterable[Claim]:
@@ -289,6 +259,8 @@ def main() -> None:
     splits = assign_splits(Counter(field.patient_id for field in fields), shares=shares, seed=0)
     few = fields[::3] if arguments.quick else fields
     claims = [*question_claims(fields, splits, graph, 800 if arguments.quick else 2000), *text_claims(few, graph)]
+    claims += worded_claims(claim, fields, splits, graph)
+    claims += scripted_claims(claim, 200 if arguments.quick else 1000)
     for row in claims:
         mark = "yes" if row["reached"] else "NO"
         print(f"{row['claim']:<84}  {row['value']:>10,g} {row['unit']:<14} {row['goal']:<18} {mark}")

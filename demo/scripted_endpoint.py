@@ -6,6 +6,7 @@ It stands in for a model where none is at hand: in tests, in benchmarks, and to 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -72,8 +73,7 @@ class ScriptedEndpoint:
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), _handler(self))
 
     @property
     def url(self) -> str:
@@ -111,6 +111,14 @@ class ScriptedEndpoint:
     def be_silent(self) -> None:
         """Wait for `hang_s`, or until the server ends."""
         self._ended.wait(self.hang_s)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a caller that was killed is meant
+            super().handle_error(request, client_address)
 
 
 def last_words(body: Body) -> str:

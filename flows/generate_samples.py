@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 
@@ -40,7 +41,7 @@ def generate_samples(config: RunConfig | Path) -> None:
     write_questions(plan.store, plan.questions, features, graph, settings.generation, plan.endpoint_folder)
 
 
-def attach_arguments(plan: Plan) -> list[dict[str, object]]:
+def attach_arguments(plan: Plan) -> list[dict[str, Any]]:
     """Return the arguments of `attach`, one slide after another."""
     captions = read_expert_captions(plan.config.captions) if plan.config.captions else []
     common = {
