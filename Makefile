@@ -44,5 +44,5 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing what the checks and tests need"
-	@$(INSTALL) --editable '.[train,llm,gate,scale,test,check]'
+	@$(INSTALL) --editable '.[train,llm,gate,scale,review,test,check]'
 	@touch $@
