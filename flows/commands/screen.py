@@ -62,7 +62,8 @@ def command(
     items, rejections = read_items(file, question=question, options=columns, answer=answer, group=group, type=kind)
     asked = out / "endpoint" if out else None
     if dry_run:
-        say(*_plan(items, rejections, config, asked), as_json=as_json)
+        plan, lines = _plan(items, rejections, config, asked)
+        say(plan, as_json, lines)
         return
     if out:
         out.mkdir(parents=True, exist_ok=True)

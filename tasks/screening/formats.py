@@ -31,7 +31,7 @@ def _decode(path: Path) -> str:
 
 def _json_lines(text: str, name: str) -> list[Any]:
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: texts hold other separators
         if line.strip():
             try:
                 rows.append(json.loads(line))
@@ -47,7 +47,7 @@ def _json_rows(text: str, name: str) -> list[Any]:
     try:
         document = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) > 1 and lines[0].strip().startswith("{") and lines[0].strip().endswith("}"):
             return _json_lines(text, name)
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"

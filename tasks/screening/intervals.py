@@ -30,7 +30,7 @@ def clustered_interval(credit: Floats, group: Ints, *, confidence: float, inflat
 
     The cluster-robust variance of a ratio (Cochran 1977, eq. 11.12, with G/(G-1)) gives an effective number of items;
     the interval is Wilson's (1927) score interval at that number with Student's t of G-1 degrees of freedom.
-    `inflation` multiplies the variance of each reader (`fold_inflation`).
+    `inflation` multiplies the variance of each reader (`fold_inflation`). One group alone tells nothing: 0 to 1.
     """
     from scipy.stats import t
 
@@ -52,6 +52,8 @@ def clustered_interval(credit: Floats, group: Ints, *, confidence: float, inflat
     half = quantile / (1.0 + ratio) * np.sqrt(spread / effective + ratio / (4.0 * effective))
     low = np.where(exact, accuracy, np.clip(centre - half, 0.0, 1.0))
     high = np.where(exact, accuracy, np.clip(centre + half, 0.0, 1.0))
+    if groups == 1:
+        low, high = np.zeros_like(accuracy), np.ones_like(accuracy)
     return Estimate(accuracy, low, high, np.sqrt(variance))
 
 

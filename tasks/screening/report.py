@@ -13,6 +13,7 @@ import numpy as np
 
 from schemas.records import Rejection
 from tasks.screening.board import CERTIFIER
+from tasks.screening.config import ScreeningConfig
 from tasks.screening.gates import ReaderCell
 from tasks.screening.repair import Repair
 from tasks.screening.screen import DECIDING, Cell, Screening
@@ -21,6 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 _ROUNDED = ("chance", "accuracy", "low", "high", "p_adjusted")
 _STYLES = {"pass": "green", "fail": "bold red", "too few": "yellow"}
 FLAGS_SHOWN = 200
+CELLS_SHOWN = 40  # a terminal leaves out cells that are too small beyond these
 
 
 def _plain(row: ReaderCell) -> dict[str, Any]:
@@ -88,6 +90,7 @@ def full_report(
         "summary": rounds[-1].summary() if rounds else None,
         "rejected": dict(sorted(by_reason.items())),
         "repairs": [asdict(repair) for repair in repairs],
+        "history": cell_history(rounds),
         "rounds": [
             {"summary": r.summary(), "cells": [_cell(cell) for cell in r.cells], "results": result_rows(r)}
             for r in rounds
@@ -95,8 +98,43 @@ def full_report(
     }
 
 
+def cell_history(rounds: Sequence[Screening]) -> list[dict[str, Any]]:
+    """Return, for every cell that failed in some round, what each screening found in it; None where it was gone.
+
+    Each entry is `{cell, rounds: [{n, reader, accuracy, low, high, certifier, verdict} or None]}`.
+    """
+    failed = sorted({cell.name for r in rounds for cell in r.cells if cell.level == "cell" and cell.verdict == "fail"})
+    return [{"cell": name, "rounds": [_in_round(found, name) for found in rounds]} for name in failed]
+
+
+def _in_round(screening: Screening, name: str) -> dict[str, Any] | None:
+    cell = next((cell for cell in screening.cells if (cell.level, cell.name) == ("cell", name)), None)
+    if cell is None:
+        return None
+    held = [row for row in screening.rows if (row.level, row.cell, row.family) == ("cell", name, CERTIFIER)]
+    worst = {key: value for key, value in _plain(cell.worst).items() if key in ("reader", "accuracy", "low", "high")}
+    certifier = round(held[0].accuracy, 4) if held else None
+    return {"n": cell.n, **worst, "certifier": certifier, "verdict": cell.verdict}
+
+
 def _percent(value: float) -> str:
     return f"{100.0 * value:.1f}%"
+
+
+def what_is_needed(cell: Cell, config: ScreeningConfig) -> str:
+    """Return what a part that is too small lacks: groups, or questions."""
+    if cell.groups < config.min_groups:
+        return f"{config.min_groups} groups needed"
+    return f"about {cell.needed:,} needed"
+
+
+def _lines(screening: Screening) -> tuple[list[Cell], int]:
+    """Return the parts that a terminal shows, and how many small ones it leaves out."""
+    small = [cell for cell in screening.cells if cell.level == "cell" and cell.n < screening.config.min_items]
+    if len(screening.cells) <= CELLS_SHOWN or len(small) <= 1:
+        return list(screening.cells), 0
+    left_out = {id(cell) for cell in small}
+    return [cell for cell in screening.cells if id(cell) not in left_out], len(small)
 
 
 def terminal_report(
@@ -113,10 +151,11 @@ def terminal_report(
             justify="right" if name in ("items", "chance", "accuracy") else "left",
             no_wrap=name != "cell",
         )
-    for cell in screening.cells:
+    shown, small = _lines(screening)
+    for cell in shown:
         worst = cell.worst
         held = [r for r in screening.rows if (r.level, r.cell, r.family) == (cell.level, cell.name, CERTIFIER)]
-        verdict = cell.verdict if cell.verdict != "too few" else f"too few (about {cell.needed:,} needed)"
+        verdict = cell.verdict if cell.verdict != "too few" else f"too few ({what_is_needed(cell, screening.config)})"
         table.add_row(
             cell.name,
             f"{cell.n:,}",
@@ -130,6 +169,8 @@ def terminal_report(
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=color, no_color=not color, highlight=False)
     console.print(table)
+    if small:
+        console.print(f"and {small:,} cells of fewer than {screening.config.min_items} questions, too few to decide")
     for cell in screening.failing:
         cues = ", ".join(f"{cue.name} ({_percent(cue.accuracy)} alone)" for cue in cell.cues[:3])
         console.print(f"\n[bold]{cell.name}[/] leaks by {cues or 'a combination of cues'}")
@@ -192,6 +233,7 @@ def write_html(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["needed"] = what_is_needed
     environment.filters["percent"] = _percent
     environment.filters["thousands"] = lambda value: f"{value:,}"
     readers = list(dict.fromkeys(row.reader for row in _shown(last) if row.family in DECIDING))
@@ -203,6 +245,7 @@ def write_html(
         summary=last.summary(),
         rounds=[r.summary() for r in rounds],
         repairs=list(repairs),
+        history=cell_history(rounds) if len(rounds) > 1 else [],
         readers=readers,
         by_place=by_place,
         shown=_shown(last),

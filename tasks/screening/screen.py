@@ -37,7 +37,10 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The judgement on one part: by all readers, and by those that may select (without the certifier)."""
+    """The judgement on one part: by all readers, and by those that may select (without the certifier).
+
+    `needed` items would about decide a part that is too small; 0 where it is decided.
+    """
 
     name: str
     level: Level
@@ -136,12 +139,11 @@ def _verdict_of(rows: list[ReaderCell]) -> Gate:
     return "pass" if deciding and all(row.verdict == "pass" for row in deciding) else "too few"
 
 
-def _needed(rows: list[ReaderCell], margin: float) -> int:
+def _needed(rows: list[ReaderCell], config: ScreeningConfig) -> int:
     """Return about how many items a clean cell needs before its widest deciding interval fits under the margin."""
     widths = [(row.high - row.low) / 2.0 for row in rows if row.family in DECIDING]
-    if not widths:
-        return 0
-    return int(np.ceil(rows[0].n * (max(widths) / (0.5 * margin)) ** 2))
+    enough = rows[0].n * (max(widths, default=0.0) / (0.5 * config.margin)) ** 2
+    return max(int(np.ceil(enough)), config.min_items)
 
 
 def _judge(
@@ -167,7 +169,7 @@ def _judge(
                 verdict=verdict,
                 selected=_verdict_of(selecting),
                 worst=max(leaks or part, key=lambda row: abs(row.accuracy - row.chance)),
-                needed=_needed(part, config.margin) if verdict == "too few" else 0,
+                needed=_needed(part, config) if verdict == "too few" else 0,
                 cues=cell_cues(panel, members, readers, gate.pvi_bits, credit) if verdict == "fail" else (),
                 importance=cue_importance(features, fold, leaning, members, config.seed),
             )

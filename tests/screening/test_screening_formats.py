@@ -165,6 +165,14 @@ def test_other_languages_are_read_as_they_are(tmp_path: Path) -> None:
     assert items[0].options[2] == "Siebförmiges Karzinom"
 
 
+def test_separators_inside_texts_do_not_end_a_line(tmp_path: Path) -> None:
+    rows = rows_of(["one\u2028line", "two\x85lines", "three\x0c", "four"], ["A", "B"])
+    items, _ = read_items(write(tmp_path / "f.jsonl", rows))
+    assert keys(items) == [0, 1]
+    (tmp_path / "crlf.jsonl").write_bytes("\r\n".join(json.dumps(row) for row in rows).encode("utf-8-sig"))
+    assert keys(read_items(tmp_path / "crlf.jsonl")[0]) == [0, 1]
+
+
 def test_options_that_are_letters_or_numbers_are_matched_by_what_fits_the_file(tmp_path: Path) -> None:
     numbers = [{"question": QUESTION, "options": ["4", "3", "2", "1"], "answer": str(n)} for n in (4, 3, 2, 1)]
     assert keys(read_items(write(tmp_path / "n.json", numbers))[0]) == [0, 1, 2, 3]

@@ -42,6 +42,11 @@ def test_an_interval_does_not_shrink_to_nothing_at_the_ends() -> None:
     assert 0.9 < found.low[0] < 1.0
 
 
+def test_one_patient_alone_tells_nothing() -> None:
+    found = clustered_interval(np.ones((50, 1)), np.zeros(50, dtype=int), confidence=0.90)
+    assert (found.low[0], found.high[0]) == (0.0, 1.0)
+
+
 def test_balanced_groups_give_the_exact_rate() -> None:
     credit = np.tile([1.0, 0, 0, 0], 20)[:, None]
     found = clustered_interval(credit, np.repeat(np.arange(20), 4), confidence=0.90)

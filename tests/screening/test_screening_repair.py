@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -121,6 +122,12 @@ def test_a_rewritten_cell_is_read_again_as_a_whole_and_kept_when_clean(tmp_path:
     assert {verdict.question_id for verdict in verdicts} >= {question.question_id for question in kept}
     assert {verdict.round for verdict in verdicts if verdict.question_id in {q.question_id for q in kept}} == {2}
     assert "written anew" in shard.path("screening.html").read_text()
+    report = json.loads(shard.path("screening.json").read_text())
+    (history,) = report["history"]
+    assert history["cell"] == "diagnosis/long/rules"
+    assert [found["verdict"] == "fail" for found in history["rounds"]] == [True, True, False]
+    assert history["rounds"][0]["accuracy"] > 0.6 > history["rounds"][2]["accuracy"]
+    assert [repair["operation"] for repair in report["repairs"]] == ["rewrite", "rewrite"]
     assert info.facts["cells_repaired"] == ["diagnosis/long/rules"]
 
 

@@ -67,3 +67,13 @@ def test_the_summary_says_what_a_run_report_needs(screening: Screening) -> None:
     assert summary["cells"] == {"pass": 0, "fail": 1, "too few": 1}
     assert summary["items"] == 180
     assert summary["flagged"] == len(screening.item_flags) > 0
+
+
+def test_cells_that_are_too_small_do_not_fill_the_terminal_and_say_what_they_lack() -> None:
+    many = [item for n in range(45) for item in planted_items("none", 0.0, 3, seed=n, cell=f"cell {n:02d}")]
+    found = screen(many, ScreeningConfig(families=("prior",), certifier=None, permutations=199))
+    text = terminal_report(found)
+    assert "and 45 cells of fewer than 50 questions" in text
+    assert len(text.splitlines()) < 8
+    one_patient = screen(planted_items("none", 0.0, 60, seed=1, per_group=60), found.config)
+    assert "too few (5 groups needed)" in terminal_report(one_patient)
