@@ -69,7 +69,7 @@ def write_dicom(folder: Path, pixels: Any, mpp: float = 0.5, tile: int = 256) ->
             _element(2, 0x10, "UI", JPEG_BASELINE), _element(2, 0x12, "UI", ROOT),
         ])  # fmt: skip
         body = b"".join([
-            _element(8, 8, "CS", "DERIVED\\PRIMARY\\VOLUME\\RESAMPLED" if number else "ORIGINAL\\PRIMARY\\VOLUME\\NONE"),
+            _element(8, 8, "CS", f"{'DERIVED' if number else 'ORIGINAL'}\\PRIMARY\\VOLUME\\NONE"),
             _element(8, 0x16, "UI", VL_WHOLE_SLIDE), _element(8, 0x18, "UI", uid), _element(8, 0x60, "CS", "SM"),
             _element(0x20, 0xD, "UI", f"{ROOT}.1"), _element(0x20, 0xE, "UI", f"{ROOT}.2"),
             _element(0x20, 0x52, "UI", f"{ROOT}.3"), _element(0x20, 0x9311, "CS", "TILED_FULL"),
