@@ -10,6 +10,7 @@ from schemas.ids import digest
 from schemas.records import Feature
 from schemas.records.generation import CaptionLevel
 from schemas.records.shared import Scale
+from tasks.generation.authorship import Author
 from tasks.generation.grammar import Rendered, enumerate_words, mark, render, strip_marks
 from tasks.generation.phrases import read_yaml
 from tasks.generation.view import FieldView, Tools
@@ -32,6 +33,7 @@ class Draft:
         asserted: CURIEs that it asserts.
         other: CURIE that the style sets against the field's own value, where it does.
         swaps: slot -> text that would say the opposite.
+        author: who wrote it, where that does not follow from `source`.
     """
 
     style: str
@@ -44,6 +46,7 @@ class Draft:
     asserted: tuple[str, ...]
     other: str | None = None
     swaps: Mapping[str, str] = field(default_factory=dict)
+    author: Author | None = None
 
 
 def texts_of(style: str, level: CaptionLevel, tools: Tools) -> tuple[str, ...]:
@@ -70,6 +73,7 @@ def source_sha256(source: str) -> str:
 
 def plain(view: FieldView, tools: Tools) -> Iterator[Draft]:
     """Yield every level in every phrasing, then the full text that goes through all levels in order."""
+    authors = tools.wordings.authors
     for surface in range(tools.config.phrasings):
         parts = [draft for level in LEVELS if (draft := _plain_level(view, tools, level, surface))]
         yield from parts
@@ -85,6 +89,7 @@ def plain(view: FieldView, tools: Tools) -> Iterator[Draft]:
                 rendered=Rendered(written or text, ()),
                 features=tuple(feature for part in parts for feature in part.features),
                 asserted=tuple(concept for part in parts for concept in part.asserted),
+                author=next((authors[part.source] for part in parts if part.source in authors), None),
             )
 
 

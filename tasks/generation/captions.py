@@ -38,7 +38,8 @@ def write_captions(view: FieldView, tools: Tools) -> tuple[list[tuple[Caption, D
     phrasing: Counter[CaptionLevel] = Counter()
     rejections: list[Rejection] = []
     for draft in _drafts(view, tools):
-        caption = _caption(view, draft, phrasing[draft.level], tools.wordings.authors.get(draft.source))
+        author = tools.wordings.authors.get(draft.source, draft.author)
+        caption = _caption(view, draft, phrasing[draft.level], author)
         shingles = _shingles(draft.rendered.text)
         bound = tools.config.near_duplicate_similarity
         if any(_jaccard(shingles, other) >= bound for other in seen.setdefault(draft.level, [])):

@@ -1,4 +1,4 @@
-"""Expert captions per scale, read from CSV or JSON lines."""
+"""Expert captions per scale, read from CSV, JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -40,17 +40,30 @@ def _iou(first: Box, second: Box) -> float:
 
 
 def read_expert_captions(path: Path) -> list[ExpertCaption]:
-    """Return the captions of a `.csv` or `.jsonl` file, in file order.
+    """Return the captions of a `.csv`, `.jsonl` or `.parquet` file, in file order.
 
     Raises:
         FileFormatError: the file is missing or malformed; the message names the line.
     """
+    if path.suffix.lower() == ".parquet":
+        return [_caption(row, f"{path.name}, row {row_number}") for row_number, row in _parquet_rows(path)]
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FileFormatError(f"{path.name}: not a readable caption file", remedy="give UTF-8 CSV or JSONL") from error
     rows = _csv_rows(text) if path.suffix.lower() == ".csv" else _json_rows(text, path.name)
     return [_caption(row, f"{path.name}, line {line}") for line, row in rows]
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise FileFormatError(f"{path.name}: not a readable Parquet file", remedy="write it again") from error
+    yield from enumerate(table.to_pylist(), start=1)
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -205,6 +207,16 @@ def test_a_malformed_caption_names_its_line(tmp_path: Path, row: str) -> None:
     path.write_text('{"scale": "low", "text": "a", "slide_id": "s"}\n' + row)
     with pytest.raises(FileFormatError, match=r"captions\.jsonl, line 2"):
         read_expert_captions(path)
+
+
+def test_captions_in_parquet_are_those_of_json_lines(tmp_path: Path) -> None:
+    rows = [{"scale": "low", "text": "solid", "tile_id": "t", "x": None}, {"scale": "mid", "text": "b", "tile_id": "u"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert read_expert_captions(tmp_path / "a.parquet") == read_expert_captions(tmp_path / "a.jsonl")
+    (tmp_path / "b.parquet").write_text("no table")
+    with pytest.raises(FileFormatError, match=r"b\.parquet"):
+        read_expert_captions(tmp_path / "b.parquet")
 
 
 def test_captions_without_a_linker_and_tiles_without_a_box_are_errors(

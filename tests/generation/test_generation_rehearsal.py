@@ -57,8 +57,12 @@ def prepare(plan: Plan, graph: Graph, slide: Slide) -> None:
         images = {name: b"\xff\xd8\xff" + name.encode() for _, _, name in names}
         boxes = (0, 0, 100, 100, 256, 256, 1.0, 1.0, 1.0, 0.0, 0.0, "native")
         tiles = [Tile(name, slide.slide_id, f"field_{n}", s, 2.5, *boxes, images[name]) for n, s, name in names]
-        ids = [tuple(f"tile_{n}_{scale}" for scale in SCALES) for n in range(FIELDS)]
-        fields = [Field(f"field_{n}", slide.slide_id, "p1", 5, 5, *ids[n], "breast") for n in range(FIELDS)]
+        fields = [
+            Field(
+                f"field_{n}", slide.slide_id, "p1", 5, 5, f"tile_{n}_low", f"tile_{n}_mid", f"tile_{n}_high", "breast"
+            )
+            for n in range(FIELDS)
+        ]
         out.write_records("slides", [slide], Slide)
         out.write_records("tiles", tiles, Tile)
         out.write_records("fields", fields, Field)
