@@ -16,7 +16,7 @@ from schemas.errors import InputError
 
 _EXTRAS = {
     "train": ("torch",),
-    "llm": ("transformers", "trl", "peft", "datasets"),
+    "llm": ("transformers", "trl", "peft", "datasets", "openai", "tenacity"),
     "gate": ("great_expectations", "pandas", "pyiceberg"),
     "scale": ("s3fs", "boto3"),
     "review": ("argon2", "uvicorn"),
