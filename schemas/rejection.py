@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Stage = Literal["slides", "tiling", "reports", "features", "generation", "screening", "review", "release"]
+Stage = Literal["slides", "tiling", "reports", "features", "generation", "screening", "review", "release", "evaluation"]
 
 Reason = Literal[
     # slides

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from schemas.errors import BlindControlError, InputError
-from training.intervals import by_group, clustered_mean
+from training.intervals import beats_blind, by_group, clustered_mean
 from training.items import Items, Scores, read_items, score_pairs, score_questions
 from training.release import Release, Split
 from training.retrieval import retrieval
 from training.texts import TextBook
+from training.zero_shot import zero_shot
 
 if TYPE_CHECKING:
     from training.embed import EmbeddedFields
 
 SHUFFLES = 5
-FEW_PATIENTS = 6
-"""Below this many patients the comparison with the blind control is clustered by field: with G clusters the t
-quantile has G - 1 degrees of freedom, and at G = 2 its half-width is 12.7 standard errors."""
 
 
 def evaluate(
@@ -37,16 +35,28 @@ def evaluate(
 
     Returns:
         `pairwise`: the chance that the image is closer to its caption than to a perturbed one, overall and by
-        operator/role. `multiple_choice`: accuracy overall and by dimension, and the accuracy of guessing (`chance`).
-        `retrieval`. `blind`: `pairwise` and `multiple_choice` where every image is replaced by the mean image of the
-        training split, and under `shuffled` where it is replaced by that of another patient. `beats_blind`: the paired
-        differences. Every accuracy has `n` and a 95% interval clustered by patient.
+        operator/role. `multiple_choice`: accuracy overall and by dimension, the accuracy of guessing (`chance`), and
+        `circular`: right under every rotation of the options, that is, the right one alone is closest. `retrieval`:
+        recall in both directions. `zero_shot`: accuracy by attribute. `blind`: `pairwise` and `multiple_choice` where
+        every image is replaced by the mean image of the training split, and under `shuffled` where it is replaced by
+        that of another patient. `beats_blind`: the paired differences. Every accuracy has `n` and a 95% interval
+        clustered by patient.
 
     Raises:
         InputError: no release, no checkpoint, or the split lacks pairs or questions.
         BlindControlError: the model does not beat its blind control.
     """
     report = measure(release, checkpoint, split=split, device=device, seed=seed)
+    require_sight(report)
+    return report
+
+
+def require_sight(report: dict[str, Any]) -> None:
+    """Fail loudly where a model does not beat its blind control.
+
+    Raises:
+        BlindControlError: on pairs or on questions, the gain's interval reaches down to 0.
+    """
     failed = [name for name, row in report["beats_blind"].items() if not row["beats"]]
     if failed:
         numbers = "; ".join(
@@ -54,10 +64,9 @@ def evaluate(
             for name in failed
         )
         raise BlindControlError(
-            f"the image model does not beat its blind control on the {split} split: {numbers}",
+            f"the image model does not beat its blind control on the {report['split']} split: {numbers}",
             remedy="train longer, or look at the images: what the texts say may not be visible in them",
         )
-    return report
 
 
 def measure(
@@ -85,6 +94,7 @@ def measure(
         "patients": len(set(fields.patients)),
         **_report(items, *seen),
         "retrieval": _retrieval(source, split, fields, embed_texts, model),
+        "zero_shot": zero_shot(source, split, fields, without[0], lambda texts: embed_texts(model, texts)),
         "blind": {**_report(items, *blind), "shuffled": _report(items, *shuffled)},
         "beats_blind": _compare(items, seen, blind),
     }
@@ -103,6 +113,7 @@ def _report(items: Items, pairs: Scores, questions: Scores) -> dict[str, Any]:
         "multiple_choice": {
             **clustered_mean(questions, items.question_patients).report(),
             "chance": round(items.chance, 4),
+            "circular": clustered_mean((questions == 1).astype(float), items.question_patients).report(),
             "by_dimension": by_group(questions, items.dimensions, items.question_patients),
         },
     }
@@ -125,21 +136,11 @@ def _shuffled(items: Items, fields: EmbeddedFields, texts: Scores, seed: int) ->
 
 
 def _compare(items: Items, seen: tuple[Scores, Scores], blind: tuple[Scores, Scores]) -> dict[str, Any]:
-    rows = {
-        "pairwise": (seen[0] - blind[0], items.pair_patients, [str(pair[0]) for pair in items.pairs]),
-        "multiple_choice": (seen[1] - blind[1], items.question_patients, [str(asked[0]) for asked in items.questions]),
+    pair_fields, question_fields = ([str(row[0]) for row in rows] for rows in (items.pairs, items.questions))
+    return {
+        "pairwise": beats_blind(seen[0] - blind[0], items.pair_patients, pair_fields),
+        "multiple_choice": beats_blind(seen[1] - blind[1], items.question_patients, question_fields),
     }
-    report = {}
-    for name, (difference, patients, fields) in rows.items():
-        few = len(set(patients)) < FEW_PATIENTS
-        estimate = clustered_mean(difference, fields if few else patients, bounds=(-1.0, 1.0))
-        report[name] = {
-            "difference": round(estimate.value, 4),
-            "interval": [round(estimate.low, 4), round(estimate.high, 4)],
-            "clustered_by": "field" if few else "patient",
-            "beats": estimate.low > 0,
-        }
-    return report
 
 
 def _retrieval(source: Release, split: Split, fields: EmbeddedFields, embed_texts: Any, model: Any) -> dict[str, Any]:

@@ -108,9 +108,11 @@ class Ranks:
         """Give all processes the same running statistics, the means of theirs."""
         if self.count == 1:
             return
-        for buffer in model.buffers():
-            if buffer.is_floating_point():
-                buffer.copy_(self.sum(buffer) / self.count)
+        held = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+        if held:
+            flat = self.sum(torch.cat([buffer.flatten() for buffer in held])) / self.count
+            for buffer, part in zip(held, torch.split(flat, [b.numel() for b in held]), strict=True):
+                buffer.copy_(part.view_as(buffer))
 
     def wait(self) -> None:
         """Return when all processes have come here."""

@@ -119,6 +119,7 @@ class Trainer:
             group["lr"] = config.lr * one_cycle(self.step / self.steps, config.warmup)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
+        self._ranks.average_buffers(self._model)
         self.step += 1
         self.images += int(images.present.sum()) * self._ranks.count
         self._log.append({"step": self.step, **values})
@@ -135,7 +136,6 @@ class Trainer:
 
     @torch.no_grad()
     def _mean_of_training_images(self) -> Tensor:
-        self._ranks.average_buffers(self._model)
         self._model.eval()
         total: Tensor | None = None
         for batch in islice(self._source.batches(0), self._source.steps_per_epoch):
@@ -146,7 +146,6 @@ class Trainer:
         return torch.nn.functional.normalize(self._ranks.sum(total), dim=0).float().cpu()
 
     def _save(self) -> None:
-        self._ranks.average_buffers(self._model)
         state = {
             "config": self.config.model_dump(),
             "words": self._words,

@@ -1,4 +1,4 @@
-"""`slidesmith evaluate`: a trained model on held-out patients, with its blind controls."""
+"""`slidesmith evaluate`: a trained model, or any vision endpoint, on held-out patients with its blind controls."""
 
 from __future__ import annotations
 
@@ -9,25 +9,80 @@ from typing import Any, Literal
 import click
 
 from flows.commands.options import json_option, say
+from schemas.errors import InputError
+
+FILE = click.Path(path_type=Path)
 
 
 @click.command(name="evaluate")
-@click.argument("release", type=click.Path(path_type=Path))
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("release", type=FILE)
+@click.argument("checkpoint", type=FILE, required=False)
+@click.option("--endpoint", type=FILE, help="YAML of an OpenAI-compatible vision endpoint, instead of CHECKPOINT.")
+@click.option("--limit", type=click.IntRange(min=1), help="With --endpoint: most questions and most pairs asked.")
+@click.option("--work", type=FILE, default="evaluation", show_default=True, help="Endpoint's stored answers, ledger.")
+@click.option("--dry-run", is_flag=True, help="With --endpoint: say what would be asked and what it would cost.")
 @click.option("--split", type=click.Choice(["val", "test"]), default="test", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Write the whole evaluation as JSON here.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of shuffled images and of what is drawn.")
+@click.option("--out", type=FILE, help="Write the whole evaluation as JSON here.")
+@click.option("--html", type=FILE, help="Write it as a page with plots here.")
 @json_option
-def command(release: Path, checkpoint: Path, split: Literal["val", "test"], out: Path | None, as_json: bool) -> None:
-    """Evaluate CHECKPOINT on the held-out patients of RELEASE.
+def command(
+    release: Path, checkpoint: Path | None, endpoint: Path | None, limit: int | None, work: Path, dry_run: bool,
+    split: Literal["val", "test"], seed: int, out: Path | None, html: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Evaluate CHECKPOINT, or a vision endpoint, on the held-out patients of RELEASE.
 
     A model that does not beat its blind control (no image, shuffled images) fails loudly.
     """
-    from training.evaluate import evaluate
+    from training.evaluate import measure, require_sight
 
-    scores = evaluate(release, checkpoint, split=split)
+    if (checkpoint is None) == (endpoint is None):
+        raise InputError("one model is evaluated at a time", remedy="give CHECKPOINT or --endpoint FILE")
+    if endpoint is not None:
+        scores = _ask(release, endpoint, work, split=split, limit=limit, seed=seed, dry_run=dry_run)
+        if dry_run:
+            say(scores, as_json, [f"{name}  {value}" for name, value in scores.items()])
+            return
+    elif checkpoint is not None:
+        scores = measure(release, checkpoint, split=split, seed=seed)
     if out:
         out.write_text(json.dumps(scores, indent=1, sort_keys=True), encoding="utf-8")
+    if html:
+        from training.report_page import evaluation_page
+
+        html.write_text(evaluation_page(scores), encoding="utf-8")
+    require_sight(scores)
     say(scores, as_json, evaluation_lines(scores))
+
+
+def _ask(
+    release: Path, endpoint: Path, work: Path, *, split: Literal["val", "test"], limit: int | None, seed: int,
+    dry_run: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the report of an endpoint, or the estimate of what asking it costs."""
+    from dataclasses import asdict
+
+    from flows.config import load_section
+    from flows.progress import progress
+    from tasks.endpoint.answers import Answer
+    from tasks.endpoint.client import Endpoint
+    from tasks.endpoint.config import EndpointConfig
+    from tasks.endpoint.requests import Message, Request
+    from training.ask import Asking
+    from training.release import Release
+
+    client = Endpoint(load_section(endpoint, EndpointConfig, "endpoint"), work)
+    asking = Asking(Release(release), split, limit=limit, seed=seed)
+    requests = [
+        Request(prompt.item_id, "evaluation", (Message("user", prompt.text, prompt.images),), max_tokens=16)
+        for prompt in asking.prompts()
+    ]
+    if dry_run:
+        return asdict(client.estimate(requests))
+    with progress("ask", len(requests)) as advance:
+        outcomes = client.ask(requests, advance)
+    report = asking.report([outcome.text if isinstance(outcome, Answer) else None for outcome in outcomes])
+    return {"model": client.config.model, **report}
 
 
 def evaluation_lines(scores: dict[str, Any]) -> list[str]:
@@ -40,4 +95,10 @@ def evaluation_lines(scores: dict[str, Any]) -> list[str]:
             lines.append(
                 f"{measure:<18}{name:<20}{row['accuracy']:>10.3f}{f'{low:.3f} to {high:.3f}':>18}{row['n']:>8}"
             )
+    lines.append(f"{'circular':<18}{'image':<20}{scores['multiple_choice']['circular']['accuracy']:>10.3f}")
+    for attribute, row in scores.get("zero_shot", {}).items():
+        chance = f"chance {row['chance']:.3f}"
+        lines.append(f"{'zero-shot':<18}{attribute:<20}{row['accuracy']:>10.3f}{chance:>18}{row['n']:>8}")
+    if unusable := sum(scores.get("unusable", {}).values()):
+        lines.append(f"{unusable} answers named no option and count as wrong")
     return lines
