@@ -58,7 +58,7 @@ def command(
     from tasks.screening.screen import screen
 
     config = load_section(config_file, ScreeningConfig, "screening")
-    columns = tuple(options.split(",")) if options and "," in options else options
+    columns = tuple(map(str.strip, options.split(","))) if options and "," in options else options
     items, rejections = read_items(file, question=question, options=columns, answer=answer, group=group, type=kind)
     asked = out / "endpoint" if out else None
     if dry_run:

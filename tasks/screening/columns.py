@@ -11,7 +11,8 @@ from tasks.screening.items import LETTERS
 
 # Names in use, the most telling first; compared without case, spaces, hyphens and underscores.
 QUESTION = ("question", "questiontext", "query", "stem", "prompt", "problem", "input", "text", "sentence", "ctx")
-OPTIONS = ("options", "choices", "answerchoices", "optionlist", "candidates", "endings", "answers", "distractors")
+OPTIONS = ("options", "choices", "answerchoices", "optionlist", "candidates", "endings")
+WRONG = ("distractors", "incorrectanswers", "wronganswers")  # without the right answer
 ANSWER = (
     "answerindex", "answeridx", "answer", "correctanswer", "correctoption", "answerkey", "correct", "correctindex",
     "correctidx", "label", "target", "gold", "key", "cop", "groundtruth", "solution",
@@ -24,12 +25,17 @@ TYPE = ("cell", "type", "questiontype", "dimension", "category", "task", "subtas
 IDENTIFIER = ("questionid", "id", "qid", "itemid", "uid", "uuid", "index")
 OPTION_SET = ("optionsetid",)
 # A, option_a, choice1, opa (MedMCQA), ending0: one column per option.
-_LETTERED = re.compile(r"^(?:option|choice|answer|op|opt|ending|candidate)?([a-z]|\d{1,2})$")
+_LETTERED = re.compile(
+    r"^(?:option|choice|answer|op|opt|ending|candidate|distractor|incorrectanswer|wronganswer)?([a-z]|\d{1,2})$"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of the columns of a file; what is not given is found by name."""
+    """Names of the columns of a file; what is not given is found by name.
+
+    Where the right answer stands `apart`, `options` hold the wrong ones alone.
+    """
 
     question: str | None = None
     options: str | tuple[str, ...] | None = None
@@ -38,6 +44,7 @@ class Columns:
     type: str | None = None
     id: str | None = None
     option_set: str | None = None
+    apart: bool = False
 
 
 def _plain(name: str) -> str:
@@ -77,6 +84,14 @@ def _must_exist(given: str | tuple[str, ...] | None, names: Sequence[str], file:
             )
 
 
+def _apart(options: str | tuple[str, ...], answer: str) -> tuple[str | tuple[str, ...], bool]:
+    """Return the columns of the options without that of the answer, and whether the answer stands apart from them."""
+    if isinstance(options, tuple) and answer in options:
+        return tuple(name for name in options if name != answer), True
+    first = _plain(options if isinstance(options, str) else options[0])
+    return options, first.startswith(tuple(name.rstrip("s") for name in WRONG))
+
+
 def find_columns(names: Sequence[str], wanted: Columns, *, file: str) -> Columns:
     """Return the columns to read, those given as they are and the others by their names.
 
@@ -91,7 +106,9 @@ def find_columns(names: Sequence[str], wanted: Columns, *, file: str) -> Columns
     for given in (wanted.question, wanted.options, wanted.answer, wanted.group, wanted.type, wanted.id):
         _must_exist(given, names, file)
     taken = {name for name in (wanted.question, wanted.answer, wanted.group, wanted.type, wanted.id) if name}
-    options = wanted.options or _first(names, OPTIONS[:-2], taken) or _lettered(names) or _first(names, OPTIONS, taken)
+    options = (
+        wanted.options or _first(names, OPTIONS, taken) or _lettered(names) or _first(names, ("answers", *WRONG), taken)
+    )
     taken |= {options} if isinstance(options, str) else set(options or ())
     answer = wanted.answer or _first(names, ANSWER, taken)
     taken |= {answer} if answer else set()
@@ -102,6 +119,7 @@ def find_columns(names: Sequence[str], wanted: Columns, *, file: str) -> Columns
                 f"{file} has no column that looks like the {what}; it has {', '.join(sorted(names)[:20]) or 'none'}",
                 remedy=f"name it: --{what} COLUMN",
             )
+    options, apart = _apart(options or "", answer or "")
     return Columns(
         question=question,
         options=options,
@@ -110,4 +128,5 @@ def find_columns(names: Sequence[str], wanted: Columns, *, file: str) -> Columns
         type=wanted.type or _first(names, TYPE, taken),
         id=wanted.id or _first(names, IDENTIFIER, taken),
         option_set=_first(names, OPTION_SET, taken),
+        apart=apart,
     )

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import FileFormatError
+from schemas.ids import digest
 from schemas.records import Rejection
 from schemas.rejection import Reason
 from tasks.screening.answers import Style, Unusable, answer_index, answer_styles, is_missing, read_options, single
 from tasks.screening.columns import Columns, find_columns
-from tasks.screening.items import MAX_OPTIONS, MIN_OPTIONS, Item, normalised
+from tasks.screening.items import LETTERS, MAX_OPTIONS, MIN_OPTIONS, Item, normalised
 
 Row = dict[str, Any]
 _LISTS = ("questions", "data", "items", "examples", "rows", "records", "test", "instances", "samples")
@@ -121,9 +122,16 @@ def _names(rows: Iterable[Any]) -> list[str]:
 
 
 def _options_of(row: Row, columns: Columns) -> tuple[list[str], list[str]]:
+    value: Any = row.get(columns.options) if isinstance(columns.options, str) else None
     if isinstance(columns.options, tuple):
-        return read_options([row.get(name) for name in columns.options])
-    return read_options(row.get(columns.options or ""))
+        value = [row.get(name) for name in columns.options]
+    if not columns.apart:
+        return read_options(value)
+    right = single(row.get(columns.answer or ""))
+    wrong = [text for text in read_options(value)[1] if text]
+    question = row.get(columns.question or "")
+    texts = sorted([str(right).strip(), *wrong], key=lambda text: digest(question, text))  # the file shows no places
+    return list(LETTERS[: len(texts)]), texts
 
 
 def _cell(row: Row, column: str | None, otherwise: str) -> str:
@@ -162,7 +170,8 @@ class _Reader:
         try:
             labels, texts = _options_of(row, self.columns)
         except Unusable as error:
-            self.reject(row_id, "malformed_item", str(error))
+            missing = self.columns.apart and is_missing(row.get(self.columns.answer or ""))
+            self.reject(row_id, "missing_answer" if missing else "malformed_item", str(error))
             return None
         if not MIN_OPTIONS <= len(texts) <= MAX_OPTIONS:
             self.reject(row_id, "malformed_item", f"{len(texts)} options; 2 to 26 are read")

@@ -86,6 +86,38 @@ def test_one_column_per_option_is_found(tmp_path: Path, names: tuple[str, ...]) 
     assert items[0].options == tuple(TEXTS)
 
 
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ({"correct_answer": "sarcoma", "distractor1": "a", "distractor2": "b", "distractor3": "c"}, {}),
+        (
+            {
+                "Correct Answer": "sarcoma",
+                "Incorrect Answer 1": "a",
+                "Incorrect Answer 2": "b",
+                "Incorrect Answer 3": "c",
+            },
+            {},
+        ),
+        ({"correct_answer": "sarcoma", "incorrect_answers": ["a", "b", "c"]}, {}),
+        (
+            {"right": "sarcoma", "x": "a", "y": "b", "z": "c"},
+            {"options": ("right", "x", "y", "z"), "answer": "right"},
+        ),
+    ],
+)
+def test_a_right_answer_that_stands_apart_is_put_among_the_wrong_ones_at_no_telling_place(
+    tmp_path: Path, row: dict[str, Any], named: dict[str, Any]
+) -> None:
+    answer = next(name for name, value in row.items() if value == "sarcoma")
+    rows = [{"question": f"{QUESTION} {n}", **row, answer: f"sarcoma {n}"} for n in range(40)]
+    items, rejections = read_items(write(tmp_path / "f.json", [*rows, {**rows[0], answer: None}]), **named)
+    assert [(r.item_id, r.reason) for r in rejections] == [("row 41", "missing_answer")]
+    assert all(item.options[item.key] == f"sarcoma {n}" for n, item in enumerate(items))
+    assert all(sorted(item.options) == ["a", "b", "c", item.options[item.key]] for item in items)
+    assert set(keys(items)) == {0, 1, 2, 3}
+
+
 def test_ragged_columns_give_ragged_options(tmp_path: Path) -> None:
     rows = [
         {"question": QUESTION, "A": "yes", "B": "no", "C": None, "answer": "B"},
