@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import queue
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Form, HTTPException, Request
 
 from review_app.accounts import Session, find_session, find_user, open_session
 from review_app.settings import PageSettings
-from tasks.review.desk import open_desk
+from tasks.review.desk import connect_desk
 
 
 class SignInNeededError(Exception):
@@ -29,16 +30,48 @@ def cookie_name(settings: PageSettings) -> str:
     return "__Host-slidesmith" if settings.secure_cookies else "slidesmith"
 
 
-def desk_of(request: Request) -> Iterator[sqlite3.Connection]:
+class Connections:
+    """Connections to the desk that wait for a request; each serves one at a time."""
+
+    def __init__(self, settings: PageSettings) -> None:
+        self._settings = settings
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+
+    def take(self) -> sqlite3.Connection:
+        """Return a connection that nobody else has."""
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return connect_desk(self._settings.desk)
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        """Let another request have it; one that was left amid a transaction is closed."""
+        if connection.in_transaction:
+            connection.close()
+        else:
+            self._idle.put(connection)
+
+    def close(self) -> None:
+        """Close what waits."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+
+# What follows takes microseconds, so it stays in the event loop: a thread for each would cost more than the work.
+async def desk_of(request: Request) -> AsyncIterator[sqlite3.Connection]:
     """Yield a connection of the request's own."""
-    with open_desk(settings_of(request).desk) as desk:
-        yield desk
+    connections: Connections = request.app.state.connections
+    connection = connections.take()
+    try:
+        yield connection
+    finally:
+        connections.give_back(connection)
 
 
 Desk = Annotated[sqlite3.Connection, Depends(desk_of)]
 
 
-def session_of(request: Request, desk: Desk) -> Session:
+async def session_of(request: Request, desk: Desk) -> Session:
     """Return the session of the cookie; where a proxy names the user, the two must agree.
 
     Raises:
@@ -75,7 +108,7 @@ def _proxied_session(request: Request, desk: sqlite3.Connection, name: str | Non
 SignedIn = Annotated[Session, Depends(session_of)]
 
 
-def own_form(session: SignedIn, csrf: Annotated[str, Form()] = "") -> Session:
+async def own_form(session: SignedIn, csrf: Annotated[str, Form()] = "") -> Session:
     """Return the session of a form that this page itself made.
 
     Raises:
@@ -89,7 +122,7 @@ def own_form(session: SignedIn, csrf: Annotated[str, Form()] = "") -> Session:
 OwnForm = Annotated[Session, Depends(own_form)]
 
 
-def admin_only(session: SignedIn) -> Session:
+async def admin_only(session: SignedIn) -> Session:
     """Return an administrator's session.
 
     Raises:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from review_app.access import SignInNeededError
+from review_app.access import Connections, SignInNeededError
 from review_app.deep_zoom import SlideShelf
 from review_app.guard import BodyTooLargeError, Guard
 from review_app.pages import STATIC, message
@@ -17,6 +21,7 @@ from review_app.settings import PageSettings
 from review_app.throttle import Leases, Throttle
 from schemas.errors import InputError, ReviewConflictError
 
+_THREADS = 8
 _TITLES = {403: "Not allowed", 404: "Not here", 405: "Not this way", 409: "Not now", 422: "Not understood"}
 
 
@@ -27,8 +32,9 @@ def create_app(settings: PageSettings, entry_token: str | None = None) -> FastAP
         settings: what the server must know.
         entry_token: a secret that signs the person at this machine in, once, as an administrator; for loopback only.
     """
-    app = FastAPI(title="Slidesmith review", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Slidesmith review", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.settings = settings
+    app.state.connections = Connections(settings)
     app.state.slides = SlideShelf(settings.slides_root)
     app.state.throttle = Throttle()
     app.state.leases = Leases()
@@ -39,6 +45,14 @@ def create_app(settings: PageSettings, entry_token: str | None = None) -> FastAP
     _add_handlers(app)
     app.add_middleware(Guard, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # More threads than this only wait for one another: one writes, the others render.
+    current_default_thread_limiter().total_tokens = _THREADS
+    yield
+    app.state.connections.close()
 
 
 class _Lasting(StaticFiles):

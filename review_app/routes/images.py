@@ -17,7 +17,7 @@ Number = Annotated[int, Path(ge=0, le=1_000_000)]
 
 
 @router.get("/tiles/{tile_id}")
-def tile(desk: Desk, session: SignedIn, tile_id: TileId) -> Response:
+async def tile(desk: Desk, session: SignedIn, tile_id: TileId) -> Response:
     """Return the image of one tile, the very bytes of the dataset."""
     row = desk.execute("SELECT image FROM tiles WHERE tile_id = ?", (tile_id,)).fetchone()
     if row is None:

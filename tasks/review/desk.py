@@ -8,8 +8,9 @@ in the same transaction; it could be made again from them at any time.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tasks.review.items import ReviewItem
 DESK = "desk.sqlite"
 _VERSION = 1
 _BUSY_S = 30.0
+# Threads of one process take turns here; in SQLite they would poll, and some would wait for long.
+_TURN = threading.Lock()
 _SCHEMA = (Path(__file__).parent / "desk.sql").read_text(encoding="utf-8")
 _TILE = ["tile_id", "field_id", "scale", "mpp", "x_px0", "y_px0", "box_width_px0", "box_height_px0"]
 _TILE += ["width_px", "height_px", "image"]
@@ -30,7 +33,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     # FULL: an event that was acknowledged survives a power cut, not only a killed process.
-    connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
     return connection
 
 
@@ -41,15 +45,15 @@ def make_desk(path: Path) -> Iterator[sqlite3.Connection]:
     connection = _connect(path)
     try:
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
         yield connection
     finally:
         connection.close()
 
 
-@contextmanager
-def open_desk(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a connection of one's own to a desk; connections are never shared between requests.
+def connect_desk(path: Path) -> sqlite3.Connection:
+    """Return a connection of one's own to a desk; whoever takes it closes it.
 
     Raises:
         InputError: there is no desk, or another version of Slidesmith made it.
@@ -59,25 +63,35 @@ def open_desk(path: Path) -> Iterator[sqlite3.Connection]:
             f"there is no {path.name} in {path.parent.name}/", remedy="run the curation up to review first"
         )
     connection = _connect(path)
-    try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != _VERSION:
-            raise InputError(f"{path.name} has version {version}", remedy=f"this Slidesmith reads version {_VERSION}")
-        yield connection
-    finally:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != _VERSION:
         connection.close()
+        raise InputError(f"{path.name} has version {version}", remedy=f"this Slidesmith reads version {_VERSION}")
+    return connection
+
+
+@contextmanager
+def open_desk(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection of one's own to a desk.
+
+    Raises:
+        InputError: as `connect_desk`.
+    """
+    with closing(connect_desk(path)) as connection:
+        yield connection
 
 
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
     """Hold the desk's one write lock for a block: all of it happens, or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+    with _TURN:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
 
 
 def _insert(connection: sqlite3.Connection, table: str, columns: Sequence[str], row: Any) -> None:
