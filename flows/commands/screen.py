@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,8 @@ def command(
         return
     if out:
         out.mkdir(parents=True, exist_ok=True)
-    screening = screen(items, config, outside_readers(config, asked))
+    with _telling(f"reading {len(items):,} questions without their images"):
+        screening = screen(items, config, outside_readers(config, asked))
     if out:
         _write(out, screening, rejections, file.name)
     if as_json:
@@ -79,6 +81,14 @@ def command(
         click.echo(terminal_report(screening, rejections, color=color, width=width), nl=False)
     if screening.failing:
         sys.exit(_FAILED)
+
+
+def _telling(what: str) -> AbstractContextManager[object]:
+    """Return what shows on a terminal that something is being done; nothing in a pipe."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.status(what) if console.is_terminal else nullcontext()
 
 
 def _write(out: Path, screening: Screening, rejections: Sequence[Rejection], name: str) -> None:

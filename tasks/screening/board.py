@@ -106,7 +106,9 @@ def make_board(features: Features, fold: Ints, config: ScreeningConfig, readers:
             entries.append(_Entry(family, CERTIFIER, CERTIFIER, "", True))
             columns.append(read.scores[family])
     for reader in readers:
-        entries.append(_Entry(reader.name, reader.family, reader.family, reader.cue, False))
+        named = sum(entry.name.split(" #")[0] == reader.name for entry in entries)
+        name = f"{reader.name} #{named + 1}" if named else reader.name  # one model, in a folder and behind an endpoint
+        entries.append(_Entry(name, reader.family, reader.family, reader.cue, False))
         columns.append(reader.read(panel))
     values = np.column_stack(columns)
     missing = np.isnan(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from schemas.errors import InputError, MissingExtraError
 from schemas.ids import digest
 from tasks.screening.config import LocalModelConfig
+from tasks.screening.forked import Fork
 from tasks.screening.items import LETTERS
 
 _SAMPLE = 1 << 20
@@ -32,6 +34,13 @@ class CausalModel:
         """Return the tokens of a text that opens a prompt."""
         first = self.tokenizer.bos_token_id
         return (() if first is None else (int(first),)) + self.encode(text)
+
+    def fork(self, prefix: tuple[int, ...], suffixes: Sequence[tuple[int, ...]]) -> Fork:
+        """Return a prefix with its suffixes; of a prefix that is too long for the model the beginning is cut off."""
+        longest = getattr(self.model.config, "max_position_embeddings", None)
+        room = max(2, longest - max(map(len, suffixes))) if longest else len(prefix)
+        kept = prefix if len(prefix) <= room else (prefix[0], *prefix[1 - room :])
+        return Fork(kept, tuple(suffixes))
 
     def letter_tokens(self, count: int) -> list[int]:
         """Return the token of each letter as it follows `Answer:`.
@@ -63,7 +72,7 @@ def load_model(config: LocalModelConfig) -> CausalModel:
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
-        InputError: the folder holds no model.
+        InputError: the folder holds no model, or there is no such device.
     """
     try:
         import torch
@@ -76,6 +85,10 @@ def load_model(config: LocalModelConfig) -> CausalModel:
     progress: Any = import_module("transformers.utils.logging")
     progress.disable_progress_bar()
     device = config.device if config.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"there is no device {device!r} for {folder.name}", remedy="use `device: auto`") from error
     dtype = torch.float32 if device == "cpu" or config.dtype == "float32" else torch.bfloat16
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -78,7 +78,9 @@ class ScreeningConfig(StageConfig):
     min_bits: float = Field(
         default=0.5, ge=0, description="item gate: a flag needs at least this much information about the key, in bits"
     )
-    significance: float = Field(default=0.05, gt=0, lt=0.5, description="cell gate: family-wise error of one file")
+    significance: float = Field(
+        default=0.025, gt=0, lt=0.5, description="cell gate: chance that anything fails in a wholly clean file"
+    )
     margin: float = Field(default=0.05, gt=0, lt=0.5, description="equivalence: a cell passes below 1/k + margin")
     confidence: float = Field(default=0.90, ge=0.5, lt=1, description="level of the intervals")
     permutations: int = Field(default=999, ge=199, le=99_999, description="sign flips of the max-T null")

@@ -15,7 +15,7 @@ def continuation_fork(loaded: CausalModel, prefix: str, options: Sequence[str]) 
     """Return a prefix with the options' texts as suffixes; the prefix's last token opens every suffix."""
     tokens = loaded.start(prefix)
     first = tokens if len(tokens) > 1 else tokens * 2  # a prefix keeps a token when its last one moves to the suffixes
-    return Fork(first[:-1], tuple((first[-1], *loaded.encode(f" {option.strip()}")) for option in options))
+    return loaded.fork(first[:-1], [(first[-1], *loaded.encode(f" {option.strip()}")) for option in options])
 
 
 def continuation_log_p(loaded: CausalModel, forks: Sequence[Fork], budget: int) -> Iterator[tuple[list[int], Floats]]:

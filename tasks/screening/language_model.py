@@ -37,9 +37,9 @@ Asked = tuple[Item, list[float]]
 
 def _letter_forks(loaded: CausalModel, items: Sequence[Item], with_question: bool) -> list[Fork]:
     return [
-        Fork(
+        loaded.fork(
             loaded.start(question_prefix(item.question) if with_question else GUESS),
-            tuple(loaded.encode(options_suffix(rotated(item.options, turn))) for turn in range(len(item.options))),
+            [loaded.encode(options_suffix(rotated(item.options, turn))) for turn in range(len(item.options))],
         )
         for item in items
     ]

@@ -15,6 +15,7 @@ from tasks.screening.config import EndpointReaderConfig, LanguageModelConfig, Sc
 from tasks.screening.endpoint_reader import EndpointReader, endpoint_readers
 from tasks.screening.items import Item, Panel, panel_of
 from tasks.screening.language_model import LanguageModelReader
+from tasks.screening.outside import outside_readers, outside_writer
 from tasks.screening.planted import planted_items
 from tasks.screening.screen import screen
 from tasks.screening.stored_scores import StoredScores
@@ -147,6 +148,34 @@ def test_a_question_without_an_answer_is_counted_and_told_apart_from_a_guess(con
         assert found.summary()["unread"] == {"small letters": 1}
     with ScriptedEndpoint(lambda _body: Said("no idea")) as server, pytest.raises(StageFailedError, match="30 of 30"):
         connect(server, endpoint={"model": "mute"})[0].read(panel_of(items))
+
+
+def test_the_configuration_makes_readers_and_writer_and_two_of_one_name_are_told_apart(
+    small: Model, tiny_model: Path, tmp_path: Path
+) -> None:
+    items = planted_items("length", 0.5, 12, seed=1)
+    with ScriptedEndpoint(small) as server:
+        served = {"base_url": server.url, "model": "tiny"}
+        config = ScreeningConfig.model_validate(
+            {
+                "families": ["prior"],
+                "certifier": None,
+                "permutations": 199,
+                "language_model": {"model": tiny_model, "device": "cpu", "modes": ["letters"]},
+                "endpoint": {"endpoint": served, "modes": ["letters"]},
+                "writer": served,
+            }
+        )
+        found = screen(items, config, outside_readers(config, tmp_path))
+        assert outside_writer(config, tmp_path) is not None
+    assert found.board.names[-2:] == ("tiny letters", "tiny letters #2")
+    assert np.abs(found.board.values[:, -1] - found.board.values[:, -2]).max() < 1e-5
+    assert outside_writer(ScreeningConfig(), tmp_path) is None
+    assert outside_readers(ScreeningConfig()) == []
+    plain = str(config.portable())
+    assert server.url not in plain
+    assert str(tmp_path) not in plain
+    assert "'model': 'tiny'" in plain
 
 
 def test_answers_need_a_folder() -> None:

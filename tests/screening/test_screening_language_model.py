@@ -122,6 +122,16 @@ def test_what_was_asked_is_not_asked_again_and_a_torn_line_is(
     assert asked == [len(mixed) - 10]
 
 
+def test_a_question_that_is_longer_than_the_model_reads_keeps_its_end(loaded: CausalModel, mixed: list[Item]) -> None:
+    item = mixed[-1]
+    long = Item("long", " ".join([item.question] * 60), item.options, item.key)
+    for mode in MODES:
+        assert np.isfinite(reader(loaded, mode).read(panel_of([long]))).all()
+    fork = loaded.fork((1, *range(5, 900)), [(3,) * 20, (4,)])
+    assert len(fork.prefix) + 20 == loaded.model.config.max_position_embeddings
+    assert (fork.prefix[0], fork.prefix[-1]) == (1, 899)
+
+
 def test_batches_hold_every_question_once_within_the_budget() -> None:
     forks = [Fork((1,) * (5 + i % 7), ((2,) * (3 + i % 5),) * (2 + i % 3)) for i in range(50)]
     made = list(batches(forks, 200))
@@ -158,6 +168,8 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     torn = tmp_path / "torn"
     torn.mkdir()
     (torn / "config.json").write_text(json.dumps({"model_type": "no such family"}))
+    with pytest.raises(InputError, match="no device 'cuda:77'"):
+        load_model(LanguageModelConfig(model=torn, device="cuda:77"))
     with pytest.raises(InputError, match="torn cannot be loaded") as caught:
         load_model(LanguageModelConfig(model=torn))
     assert str(tmp_path) not in str(caught.value)
