@@ -13,6 +13,7 @@ from flows.commands.options import json_option, quiet_prefect, say
 
 if TYPE_CHECKING:
     from flows.config import RunConfig
+    from flows.plan import Plan
 
 
 @click.command(name="generate")
@@ -65,7 +66,11 @@ def _generated(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     tile_slides(config)
     build_graph(config)
     generate_samples(config)
-    plan = make_plan(config)
+    return outcome(make_plan(config))
+
+
+def outcome(plan: Plan) -> tuple[dict[str, Any], list[str]]:
+    """Return what generation wrote, rejected and spent, as data and as lines."""
     infos = [plan.store.open("features", key).info for key in plan.features]
     texts = [plan.store.open("texts", key).info for key in plan.texts]
     questions = plan.store.open("questions", plan.questions).info
@@ -83,18 +88,18 @@ def _generated(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
         "rejected": dict(sorted(rejected.items())),
         "operators": dict(sorted(operators.items())),
         "templates": questions.facts["templates"],
-        "spent": _spent(config, plan.endpoint_folder),
+        "spent": _spent(plan),
     }
     return result, _lines(result)
 
 
-def _spent(config: RunConfig, folder: Path) -> dict[str, Any] | None:
+def _spent(plan: Plan) -> dict[str, Any] | None:
     from tasks.endpoint.client import Endpoint
 
-    endpoint = config.generation.endpoint
+    endpoint = plan.config.generation.endpoint
     if endpoint is None:
         return None
-    spent = Endpoint(endpoint, folder).spent()
+    spent = Endpoint(endpoint, plan.endpoint_folder).spent()
     return {"calls": spent.calls, "tokens": spent.tokens, "cost": spent.cost if endpoint.prices else None}
 
 

@@ -101,6 +101,15 @@ def test_options_are_distinct_and_of_similar_length(asked: tuple[list[Question],
         assert max(lengths) <= 1.2 * min(lengths)
 
 
+def test_options_are_plausible_values_of_the_same_category_and_scale(
+    asked: tuple[list[Question], Any], graph: Graph
+) -> None:
+    for question in asked[0]:
+        for concepts in zip(*(said.split("+") for said in question.option_concepts), strict=True):
+            nodes = [graph.nodes[concept] for concept in concepts]
+            assert len({(node.category, node.visible_scale) for node in nodes}) == 1
+
+
 def test_the_key_is_the_only_option_that_the_features_make_true(asked: tuple[list[Question], list[Field]]) -> None:
     shown = {field.field_id: {f.concept_id for f in field.features} for field in asked[1]}
     for row in asked[0]:
