@@ -294,13 +294,13 @@ def test_lists_and_letters_mean_the_same_options(texts: list[str]) -> None:
     assert read_options(texts)[1] == read_options(as_letters)[1]
 
 
-def test_a_hundred_thousand_rows_are_read_in_seconds(tmp_path: Path) -> None:
+def test_forty_thousand_rows_are_read_in_seconds(tmp_path: Path) -> None:
     path = tmp_path / "large.jsonl"
     with path.open("w") as stream:
-        for n in range(100_000):
+        for n in range(40_000):
             stream.write(json.dumps({"question": f"{QUESTION} {n}", "options": TEXTS, "answer": LETTERS[n % 4]}) + "\n")
     started = time.process_time()
     items, rejections = read_items(path)
-    assert len(items) == 100_000
+    assert len(items) == 40_000
     assert rejections == []
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 8
