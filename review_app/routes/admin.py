@@ -36,13 +36,14 @@ def _by_user(desk: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 def reasons_for_rejection(desk: sqlite3.Connection) -> list[tuple[str, int]]:
-    """Return how often each reason was given on items that stand rejected; words of one's own are left out."""
+    """Return how many items stand rejected for each reason; words of one's own are left out."""
     rows = desk.execute(
-        "SELECT json_extract(e.payload, '$.reason') AS reason FROM events e JOIN items i ON i.item_id = e.item_id"
-        " WHERE i.state = 'reject' AND json_extract(e.payload, '$.decision') = 'reject'"
+        "SELECT DISTINCT e.item_id, json_extract(e.payload, '$.reason') AS reason FROM events e"
+        " JOIN items i ON i.item_id = e.item_id WHERE i.state = 'reject' AND json_extract(e.payload, '$.decision') = 'reject'"
         " AND e.event_id NOT IN (SELECT json_extract(payload, '$.event_id') FROM events WHERE kind = 'undo')"
     )
-    return Counter(str(row["reason"]).split(":")[0] for row in rows).most_common()
+    given = {(row["item_id"], str(row["reason"]).split(":")[0]) for row in rows}
+    return Counter(reason for _, reason in sorted(given)).most_common()
 
 
 @router.get("")
