@@ -39,7 +39,8 @@ def reasons_for_rejection(desk: sqlite3.Connection) -> list[tuple[str, int]]:
     """Return how many items stand rejected for each reason; words of one's own are left out."""
     rows = desk.execute(
         "SELECT DISTINCT e.item_id, json_extract(e.payload, '$.reason') AS reason FROM events e"
-        " JOIN items i ON i.item_id = e.item_id WHERE i.state = 'reject' AND json_extract(e.payload, '$.decision') = 'reject'"
+        " JOIN items i ON i.item_id = e.item_id WHERE i.state = 'reject'"
+        " AND json_extract(e.payload, '$.decision') = 'reject'"
         " AND e.event_id NOT IN (SELECT json_extract(payload, '$.event_id') FROM events WHERE kind = 'undo')"
     )
     given = {(row["item_id"], str(row["reason"]).split(":")[0]) for row in rows}
