@@ -17,6 +17,7 @@ FailureReason = Literal["refused", "malformed_answer", "endpoint_failed", "over_
 MAX_TEXT = 200_000  # characters; no answer of use is longer
 # Control characters, and those private-use and bidirectional ones that could pass for marks of ours or hide text.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\ufeff]")
+_THOUGHT = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
@@ -140,16 +141,22 @@ def clean(text: str) -> str:
     return _UNWANTED.sub("", text[:MAX_TEXT].replace("\r\n", "\n")).strip()
 
 
+def spoken(text: str) -> str:
+    """Return an answer without what a model thought before it, where a server leaves that in."""
+    return _THOUGHT.sub("", text).strip()
+
+
 def judge(request: Request, reply: Reply) -> BaseModel | Failure | None:
     """Return the object that a reply stands for, None for plain text, or why it is of no use."""
     if reply.refusal or reply.finish_reason == "content_filter":
         return Failure(request.item_id, request.stage, "refused", reply.refusal or "stopped by the content filter")
-    if not reply.text:
+    said = spoken(reply.text)
+    if not said:
         return Failure(request.item_id, request.stage, "malformed_answer", "the answer is empty")
     if request.reply is None:
         return None
-    fenced = _FENCED.match(reply.text)
-    text = fenced.group(1) if fenced else reply.text
+    fenced = _FENCED.match(said)
+    text = fenced.group(1) if fenced else said
     try:
         return request.reply.model_validate_json(text, context=dict(request.context))
     except ValidationError as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from schemas.errors import EndpointError
-from tasks.endpoint.answers import Answer, Failure, Reply, judge
+from tasks.endpoint.answers import Answer, Failure, Reply, judge, spoken
 from tasks.endpoint.cache import ReplyCache
 from tasks.endpoint.calls import Caller, cost_of
 from tasks.endpoint.chat import Came
@@ -35,12 +35,8 @@ class Endpoint:
         self._ledger = Ledger(folder / "ledger.jsonl")
         self._failed_in_a_row = 0
 
-    def ask(self, requests: Sequence[Request], advance: Callable[[int], None] | None = None) -> list[Outcome]:
+    def ask(self, requests: Sequence[Request]) -> list[Outcome]:
         """Return an answer or a failure per request, in order; equal requests are put once.
-
-        Args:
-            requests: what to ask.
-            advance: told how many different requests are done.
 
         Raises:
             ConfigError: the key is missing.
@@ -51,7 +47,7 @@ class Endpoint:
         unique: dict[str, Request] = {}
         for key, request in zip(keys, requests, strict=True):
             unique.setdefault(key, request)
-        outcomes = asyncio.run(self._ask(unique, advance or (lambda _done: None)))
+        outcomes = asyncio.run(self._ask(unique))
         return [_of_item(outcomes[key], request) for key, request in zip(keys, requests, strict=True)]
 
     def spent(self) -> Spent:
@@ -70,7 +66,7 @@ class Endpoint:
     def _caller(self) -> Caller:
         return Caller(self.config, self._cache, self._ledger)
 
-    async def _ask(self, requests: dict[str, Request], advance: Callable[[int], None]) -> dict[str, Outcome]:
+    async def _ask(self, requests: dict[str, Request]) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = {}
         queue = iter(requests.items())
         caller = self._caller()
@@ -78,7 +74,6 @@ class Endpoint:
         async def work() -> None:
             for key, request in queue:
                 outcomes[key] = await self._answered(request, caller)
-                advance(len(outcomes))
 
         workers = [asyncio.create_task(work()) for _ in range(min(self.config.concurrency, len(requests)))]
         try:
@@ -101,7 +96,7 @@ class Endpoint:
             value = judge(put, reply)
             if not isinstance(value, Failure):
                 model, first = reply.model or self.config.model, reply.first_tokens
-                return Answer(reply.text, value, ledger_id, model, reply.finish_reason, first, cached)
+                return Answer(spoken(reply.text), value, ledger_id, model, reply.finish_reason, first, cached)
             if value.reason == "refused" or not repairs:
                 return value
             put, repairs = _repair(request, reply, value.detail), repairs - 1

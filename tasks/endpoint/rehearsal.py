@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.endpoint.calls import Caller, Told
@@ -25,10 +25,10 @@ class Rehearsal(Endpoint):
         super().__init__(config, folder)
         self._asked: list[Request] = []
 
-    def ask(self, requests: Sequence[Request], advance: Callable[[int], None] | None = None) -> list[Outcome]:
+    def ask(self, requests: Sequence[Request]) -> list[Outcome]:
         """Return stored answers, and a failure for each request that would have to be sent."""
         self._asked += requests
-        return super().ask(requests, advance)
+        return super().ask(requests)
 
     def so_far(self) -> Estimate:
         """Return what the requests so far would take; repairs are not counted."""

@@ -204,9 +204,22 @@ def test_answers_are_untrusted_text(connect: Connect) -> None:
         assert only_failure(connect(server), ask_for("deep", reply=Sentence)).reason == "malformed_answer"
 
 
-def test_a_fenced_json_answer_is_read(connect: Connect) -> None:
-    with ScriptedEndpoint(lambda _body: Said('```json\n{"sentence": "glands"}\n```')) as server:
+@pytest.mark.parametrize("around", ["```json\n{}\n```", "<think>\nIs it {{}}? Yes.\n</think>\n\n{}", "\n{}\n"])
+def test_json_is_read_from_what_models_put_around_it(connect: Connect, around: str) -> None:
+    with ScriptedEndpoint(lambda _body: Said(around.format('{"sentence": "glands"}'))) as server:
         assert only_answer(connect(server), ask_for("?", reply=Sentence)).value == Sentence(sentence="glands")
+
+
+def test_an_answer_that_never_comes_to_its_point_is_malformed(connect: Connect) -> None:
+    with ScriptedEndpoint(lambda _body: Said("<think> It could be")) as server:
+        assert only_failure(connect(server), ask_for("?")).detail == "the answer is empty"
+
+
+def test_a_server_that_wants_no_key_is_sent_none(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-server")
+    with ScriptedEndpoint(echo) as server:
+        only_answer(connect(server), ask_for("glands"))
+    assert "another" not in server.calls[0].authorization
 
 
 def test_letters_get_the_probabilities_of_their_tokens(connect: Connect) -> None:
