@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
@@ -41,9 +41,22 @@ class DemoConfig(StageConfig):
 
 
 class RunnerConfig(StageConfig):
-    """How many tasks run at once."""
+    """Where tasks run, and how many at once. The bytes of a run do not depend on it."""
 
+    kind: Literal["threads", "dask", "ray"] = Field(
+        default="threads", description="threads of this process, or processes of a Dask or Ray cluster"
+    )
     workers: int = Field(default=0, ge=0, le=256, description="slides at once; 0 = one per available core")
+    address: str | None = Field(
+        default=None,
+        description="of a running cluster, `tcp://...` or `ray://...`; default: one on this machine",
+    )
+
+    @model_validator(mode="after")
+    def _address_of_a_cluster(self) -> RunnerConfig:
+        if self.address and self.kind == "threads":
+            raise ValueError("`address` is given, but `kind` is threads; choose dask or ray")
+        return self
 
 
 def _absolute(path: Path | None) -> Path | None:
@@ -69,6 +82,11 @@ class RunConfig(StageConfig):
         default=None, description="JSONL of review events; default: review/decisions.jsonl in `out`"
     )
     out: AbsolutePath = Field(description="folder for the store, the report and the work")
+    shards: str | None = Field(
+        default=None,
+        pattern=r"^s3://[^/]+",
+        description="`s3://bucket/prefix` where machines share shards; `out` then holds copies of what was needed",
+    )
     demo: DemoConfig | None = Field(default=None, description="draw synthetic slides beside the manifest first")
     runner: RunnerConfig = RunnerConfig()
     graph: GraphConfig = GraphConfig()

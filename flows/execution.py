@@ -3,19 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from prefect.client.orchestration import get_client
 from prefect.futures import PrefectFuture, as_completed
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.config import RunnerConfig
 from flows.progress import progress
-from schemas.errors import SlidesmithError, StageFailedError
+from schemas.errors import MissingExtraError, SlidesmithError, StageFailedError
 
 
-def task_runner(workers: int) -> ThreadPoolTaskRunner[Any]:
-    """Return the runner of a stage's tasks; 0 workers = one per core that this process may use."""
-    return ThreadPoolTaskRunner(max_workers=workers or len(os.sched_getaffinity(0)))
+@contextmanager
+def task_runner(config: RunnerConfig) -> Iterator[TaskRunner[Any]]:
+    """Yield the runner of a stage's tasks; 0 workers = one per core that this process may use.
+
+    Raises:
+        MissingExtraError: the cluster's library is not installed.
+    """
+    workers = config.workers or len(os.sched_getaffinity(0))
+    if config.kind == "threads":
+        threads: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=workers)
+        with threads:
+            yield threads
+        return
+    # Processes of a cluster report to the server that this process talks to, instead of starting one each.
+    server = str(get_client(sync_client=True).api_url)
+    with temporary_settings(updates={PREFECT_API_URL: server}), _cluster(config, workers) as processes:
+        yield processes
+
+
+def _cluster(config: RunnerConfig, workers: int) -> TaskRunner[Any]:
+    try:
+        return _dask(config, workers) if config.kind == "dask" else _ray(config, workers)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the {config.kind} runner needs {error.name}, which is not installed",
+            remedy="pip install -e '.[scale]' in the checkout",
+        ) from error
+
+
+def _dask(config: RunnerConfig, workers: int) -> TaskRunner[Any]:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    if config.address:
+        return DaskTaskRunner(address=config.address)
+    cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    return DaskTaskRunner(cluster_kwargs=cluster)
+
+
+def _ray(config: RunnerConfig, workers: int) -> TaskRunner[Any]:
+    from prefect_ray import RayTaskRunner
+
+    local = {"num_cpus": workers, "include_dashboard": False, "log_to_driver": False}
+    runner: TaskRunner[Any] = RayTaskRunner(address=config.address, init_kwargs=None if config.address else local)
+    return runner
 
 
 def gather(label: str, futures: Sequence[PrefectFuture[Any]], names: Sequence[str]) -> list[Any]:

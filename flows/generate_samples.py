@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.config import RunConfig, resolve_config
+from flows.config import RunConfig, RunnerConfig, resolve_config
 from flows.execution import gather, task_runner
 from flows.plan import Plan, make_plan
 from tasks.generation.expert_captions import read_expert_captions
@@ -24,7 +24,7 @@ def generate_samples(config: RunConfig | Path) -> None:
     files, root = plan.report_files()
     link(plan.store, plan.reports, files, root, graph)
     # An endpoint is asked many things at once within one slide; its bounds are meant for all of them together.
-    with task_runner(1 if settings.generation.endpoint else settings.runner.workers) as runner:
+    with task_runner(RunnerConfig(workers=1) if settings.generation.endpoint else settings.runner) as runner:
         gather("attach features", [runner.submit(attach, arguments) for arguments in attach_arguments(plan)], names)
         features = [plan.store.open("features", key) for key in plan.features]
         common = {

@@ -15,6 +15,7 @@ from typing import Any
 from flows.config import RunConfig
 from kg.sources import register
 from schemas.records import Rejection
+from tasks.bucket_shards import BucketShardStore
 from tasks.digests import remembered_sha256
 from tasks.screening.causal_model import model_fingerprint
 from tasks.settings import code_version
@@ -23,7 +24,7 @@ from tasks.tiling.manifest import SlideSource, read_sources
 
 _SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
 _WRITING = ("tasks/generation", "tasks/endpoint", "kg")
-_PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "out"}
+_PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "out", "shards"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Plan:
     @cached_property
     def store(self) -> ShardStore:
         """The shard store of the run."""
-        return ShardStore(self.config.out / "work")
+        root = self.config.out / "work"
+        return BucketShardStore(root, self.config.shards) if self.config.shards else ShardStore(root)
 
     @property
     def release_store(self) -> Path:

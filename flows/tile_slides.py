@@ -26,7 +26,7 @@ def tile_slides(config: RunConfig | Path) -> None:
     settings = resolve_config(config)
     plan = make_plan(settings)
     list_slides(plan.store, plan.slides, len(plan.sources), plan.rejected)
-    with task_runner(settings.runner.workers) as runner:
+    with task_runner(settings.runner) as runner:
         futures = [
             runner.submit(tile, {"store": plan.store, "key": key, "source": source, "config": settings.tiling})
             for key, source in zip(plan.tiling, plan.sources, strict=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,20 +58,44 @@ class ShardInfo:
             )
 
 
-class Shard:
-    """A finished shard, read-only."""
+class Origin(Protocol):
+    """Where the files of a shard come from that are not in its folder yet."""
 
-    def __init__(self, folder: Path, info: ShardInfo) -> None:
-        self.folder = folder
+    def fetch(self, name: str, sha256: str, place: Path) -> None:
+        """Put a file of the shard to its place, whole or not at all."""
+
+
+class Shard:
+    """A finished shard, read-only; small enough to travel through an orchestrator.
+
+    Args:
+        folder: where its files are, or come to be when they are asked for.
+        info: what it says of itself.
+        origin: where missing files come from; None where all are there.
+    """
+
+    def __init__(self, folder: Path, info: ShardInfo, origin: Origin | None = None) -> None:
+        self._folder = folder
+        self._origin = origin
         self.info = info
 
     def path(self, name: str) -> Path:
         """Return the path of a table (`tiles.parquet`) or an artifact (`overlay.png`)."""
-        return self.folder / name
+        place = self._folder / name
+        if self._origin is not None and name in self.info.sha256 and not place.exists():
+            self._origin.fetch(name, self.info.sha256[name], place)
+        return place
+
+    @property
+    def folder(self) -> Path:
+        """The folder with all files of the shard."""
+        for name in self.info.sha256:
+            self.path(name)
+        return self._folder
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Return a table by its name without suffix."""
-        return pq.read_table(self.folder / f"{name}.parquet", columns=columns)
+        return pq.read_table(self.path(f"{name}.parquet"), columns=columns)
 
     def records(self, name: str, record: type[Record]) -> list[Record]:
         """Return a table's rows as records."""

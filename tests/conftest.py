@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -27,3 +31,34 @@ def shared() -> Path:
     if not (SHARED / "slides").is_dir():
         pytest.skip("the real inputs (../shared) are not beside this checkout")
     return SHARED
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty bucket, `lab-bucket`, of a server on loopback, where the environment leads every S3 client.
+
+    The server answers one request at a time, so conditional puts are atomic as those of S3.
+    """
+    boto3 = pytest.importorskip("boto3")
+    moto_server = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, moto_server.DomainDispatcherApplication(moto_server.create_backend_app))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="lab-bucket")
+    yield client
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket="lab-bucket"):
+        for entry in page.get("Contents", []):
+            client.delete_object(Bucket="lab-bucket", Key=entry["Key"])
+    server.shutdown()
+    server.server_close()

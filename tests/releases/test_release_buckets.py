@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,36 +24,8 @@ from tasks.releases.stores import Content, ObjectRef
 from tasks.releases.tags import list_tags, set_tag
 from tasks.releases.verify import verify
 
-boto3 = pytest.importorskip("boto3")
-moto_server = pytest.importorskip("moto.server")
-pytest.importorskip("s3fs")
-
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client libraries
 STORE = "s3://lab-bucket/releases"
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket; the server answers one request at a time, so conditional puts are atomic as those of S3."""
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, moto_server.DomainDispatcherApplication(moto_server.create_backend_app))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="lab-bucket")
-    yield client
-    for entry in client.list_objects_v2(Bucket="lab-bucket").get("Contents", []):
-        client.delete_object(Bucket="lab-bucket", Key=entry["Key"])
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

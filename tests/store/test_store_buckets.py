@@ -1,0 +1,130 @@
+"""Shards in a bucket: machines find one another's work, fetch what they need, and see damage."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from schemas.errors import StoreError
+from tasks.bucket_shards import BucketShardStore
+from tasks.store import SUMMARY, Shard, ShardStore, ShardWriter
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client libraries
+SHARDS = "s3://lab-bucket/shards"
+
+
+def numbers(out: ShardWriter) -> None:
+    out.write("numbers", pa.table({"n": list(range(1000))}))
+    out.path("overlay.png").write_bytes(b"picture")
+    out.count(items_in=0, items_out=0, rejections=[])
+
+
+def never(out: ShardWriter) -> None:
+    pytest.fail("made twice")
+
+
+def test_another_machine_finds_the_work_done_and_fetches_only_what_it_reads(s3: Any, tmp_path: Path) -> None:
+    info, found = BucketShardStore(tmp_path / "one", SHARDS).ensure("tiling", "k", numbers)
+    assert not found
+    other = BucketShardStore(tmp_path / "two", SHARDS)
+    assert other.ensure("tiling", "k", never) == (info, True)
+    shard: Shard = pickle.loads(pickle.dumps(other.open("tiling", "k")))  # noqa: S301
+    assert not (tmp_path / "two").exists()
+    assert shard.table("numbers").num_rows == 1000
+    assert [path.name for path in (tmp_path / "two").rglob("*.*")] == ["numbers.parquet"]
+    assert {path.name for path in shard.folder.iterdir()} == {*info.sha256}
+
+
+def test_the_bytes_are_those_of_a_folder(s3: Any, tmp_path: Path) -> None:
+    bucket, _ = BucketShardStore(tmp_path / "one", SHARDS).ensure("tiling", "k", numbers)
+    local, _ = ShardStore(tmp_path / "two").ensure("tiling", "k", numbers)
+    assert bucket.sha256 == local.sha256
+
+
+def test_what_was_not_wholly_uploaded_is_not_there(s3: Any, tmp_path: Path) -> None:
+    store = BucketShardStore(tmp_path / "one", SHARDS)
+    store.ensure("tiling", "k", numbers)
+    s3.delete_object(Bucket="lab-bucket", Key=f"shards/tiling/k/{SUMMARY}")
+    other = BucketShardStore(tmp_path / "two", SHARDS)
+    assert other.find("tiling", "k") is None
+    assert other.ensure("tiling", "k", numbers)[1] is False
+    assert BucketShardStore(tmp_path / "three", SHARDS).open("tiling", "k").table("numbers").num_rows == 1000
+
+
+def test_a_file_that_was_altered_or_lost_is_named(s3: Any, tmp_path: Path) -> None:
+    BucketShardStore(tmp_path / "one", SHARDS).ensure("tiling", "k", numbers)
+    s3.put_object(Bucket="lab-bucket", Key="shards/tiling/k/overlay.png", Body=b"pictura")
+    shard = BucketShardStore(tmp_path / "two", SHARDS).open("tiling", "k")
+    with pytest.raises(StoreError, match=r"tiling/k/overlay\.png is not what its summary says"):
+        shard.path("overlay.png")
+    s3.delete_object(Bucket="lab-bucket", Key="shards/tiling/k/overlay.png")
+    with pytest.raises(StoreError, match=r"tiling/k/overlay\.png is missing"):
+        shard.path("overlay.png")
+    assert not list((tmp_path / "two").rglob("*overlay*"))
+
+
+def test_a_torn_summary_is_named(s3: Any, tmp_path: Path) -> None:
+    s3.put_object(Bucket="lab-bucket", Key=f"shards/tiling/k/{SUMMARY}", Body=b"{")
+    with pytest.raises(StoreError, match=r"shards/tiling/k/shard\.json is torn"):
+        BucketShardStore(tmp_path, SHARDS).find("tiling", "k")
+
+
+def test_a_bucket_that_does_not_exist_is_one_clear_error(s3: Any, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="s3://no-such-bucket/shards: there is no such bucket"):
+        BucketShardStore(tmp_path, "s3://no-such-bucket/shards").ensure("tiling", "k", numbers)
+
+
+def test_a_service_that_is_away_for_a_while_is_waited_for(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from socket import create_connection, socket
+
+    port = int(s3.meta.endpoint_url.rpartition(":")[2])
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        away = probe.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{away}")
+    store = BucketShardStore(tmp_path / "one", SHARDS)
+    done: list[Any] = []
+    worker = threading.Thread(target=lambda: done.append(store.ensure("tiling", "k", numbers)))
+    worker.start()
+    time.sleep(2)
+    assert worker.is_alive()
+    assert not done
+    forward(away, port, create_connection)
+    worker.join(timeout=60)
+    assert done[0][1] is False
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    assert BucketShardStore(tmp_path / "two", SHARDS).open("tiling", "k").table("numbers").num_rows == 1000
+
+
+def forward(at: int, to: int, connect: Any) -> None:
+    """Answer on a port with what another port says, as a service that has come back."""
+    import socketserver
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with connect(("127.0.0.1", to)) as upstream:
+                back = threading.Thread(target=pump, args=(upstream, self.request), daemon=True)
+                back.start()
+                pump(self.request, upstream)
+                back.join(timeout=5)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", at), Relay)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def pump(source: Any, target: Any) -> None:
+    from contextlib import suppress
+
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(1)
