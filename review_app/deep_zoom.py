@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from openslide import OpenSlide, OpenSlideError
 from PIL import Image
 
 TILE_PX = 256
 _MOST_SLIDES = 8
 _MOST_BYTES = 64 << 20
 _STRIP_PX = 4096  # side of what is read at once where a slide has no coarse level
+_MOST_PX = 100_000_000
 _QUALITY = 80
 Value = TypeVar("Value")
 
@@ -39,7 +41,13 @@ class WholeSlide:
         self.finest = levels(*self.size)
 
     def tile(self, level: int, column: int, row: int) -> bytes | None:
-        """Return a tile as JPEG, at most 256 x 256; None where the slide has none there."""
+        """Return a tile as JPEG, at most 256 x 256; None where the slide has none there.
+
+        A slide without coarse levels is grey where a tile would take more than 100 million of its pixels.
+
+        Raises:
+            OSError: this part cannot be read.
+        """
         if not 0 <= level <= self.finest or column < 0 or row < 0:
             return None
         scale = 2 ** (self.finest - level)
@@ -47,7 +55,10 @@ class WholeSlide:
         width, height = min(TILE_PX * scale, self.size[0] - x), min(TILE_PX * scale, self.size[1] - y)
         if width <= 0 or height <= 0:
             return None
-        image = self._read(x, y, width, height, scale)
+        try:
+            image = self._read(x, y, width, height, scale)
+        except OpenSlideError as error:
+            raise OSError("this part of the slide cannot be read") from error
         out = io.BytesIO()
         image.save(out, "JPEG", quality=_QUALITY)
         return out.getvalue()
@@ -56,7 +67,10 @@ class WholeSlide:
         """Return a box of level-0 pixels, one pixel for `scale`, over white."""
         best = self._slide.get_best_level_for_downsample(scale * 1.01)
         down = self._slide.level_downsamples[best]
-        image = Image.new("RGB", (math.ceil(width / scale), math.ceil(height / scale)), "white")
+        shape = math.ceil(width / scale), math.ceil(height / scale)
+        if width * height > _MOST_PX * down * down:
+            return Image.new("RGB", shape, "lightgrey")
+        image = Image.new("RGB", shape, "white")
         step = max(scale, int(_STRIP_PX * down) // scale * scale)
         for top in range(0, height, step):
             for left in range(0, width, step):
@@ -71,11 +85,9 @@ class WholeSlide:
 
 
 def _open(path: Path) -> tuple[Any, Any]:
-    import openslide
-
     try:
-        return openslide.OpenSlide(path), contextlib.nullcontext()
-    except openslide.OpenSlideError:
+        return OpenSlide(path), contextlib.nullcontext()
+    except OpenSlideError:
         import tiffslide
 
         try:

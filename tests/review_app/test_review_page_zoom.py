@@ -49,6 +49,18 @@ def test_a_file_that_is_no_slide_is_an_error_and_a_missing_one_is_none(tmp_path:
     assert SlideShelf(None).tile("s.svs", 0, 0, 0) is None
 
 
+@pytest.mark.slide
+def test_a_real_slide_is_shown_and_one_that_breaks_off_is_an_error(shared: Path) -> None:
+    slide = WholeSlide(shared / "slides" / "cmu-1-small-region.svs")
+    assert slide.size == (2220, 2967)
+    whole = pixels(slide.tile(8, 0, 0))
+    assert whole.shape == (186, 139, 3)
+    finest = pixels(slide.tile(12, 4, 5))
+    assert np.abs(finest.mean((0, 1)) - whole[80:96, 64:80].mean((0, 1))).max() < 40
+    with pytest.raises(OSError, match=r"cannot be read|no reader opens"):
+        WholeSlide(shared / "slides" / "unreadable.svs").tile(4, 0, 0)
+
+
 @pytest.mark.parametrize(("width", "bar"), [(1920, 500), (480, 100), (96, 20), (2.5, 1), (12.5, 5)])
 def test_scale_bars_are_round(width: float, bar: float) -> None:
     assert bar_um(width) == bar
