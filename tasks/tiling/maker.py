@@ -14,12 +14,12 @@ from schemas.errors import SlideReadError
 from tasks.tiling.config import TilingConfig
 from tasks.tiling.fields import DroppedField, PlannedField, PlannedTile
 from tasks.tiling.focus import focus_and_contrast
+from tasks.tiling.memory import PIECE_SOURCE_PX
 from tasks.tiling.planes import BlockReducedPlane, LevelPlane, PixelCache, Plane, ReducedPlane
 from tasks.tiling.readers.protocol import Level, Pixels, SlideReader
 from tasks.tiling.scales import ScalePlan
 
 _OVERLAP_TO_KEEP = 1.3  # pixels needed more often than this on average are kept rather than computed again
-_PIECE_SOURCE_PX = 1024
 _CELLS = 4
 
 Normaliser = Callable[[Pixels], Pixels]
@@ -145,7 +145,7 @@ def build_planes(
             planes[plan.scale] = level
         elif parent is not None or not all(side.is_integer() for side in (*ratio, *blocks)):
             keep = max(overlaps[index:]) > _OVERLAP_TO_KEEP
-            piece = 1 << int(math.log2(max(32.0, min(256.0, _PIECE_SOURCE_PX / max(ratio))))) if keep else 0
+            piece = 1 << int(math.log2(max(32.0, min(256.0, PIECE_SOURCE_PX / max(ratio))))) if keep else 0
             planes[plan.scale] = ReducedPlane(planes[parent] if parent else level, ratio, piece, cache)
         else:
             readers = [finer for other, (finer, _) in zip(scales, parents, strict=True) if other.level == plan.level]

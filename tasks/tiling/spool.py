@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-IN_MEMORY_BYTES = 64 << 20
+IN_MEMORY_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class KeptImage:
 
 
 class Spool:
-    """Bytes in the order of their making, readable in any other; beyond 64 MiB in an unnamed file that dies with us."""
+    """Bytes in the order of their making, readable in any other; beyond 16 MiB in an unnamed file that dies with us."""
 
     def __init__(self, folder: Path) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115

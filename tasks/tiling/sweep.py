@@ -41,24 +41,25 @@ class Sweep:
     spool: Spool
 
     def run(
-        self, fields: Sequence[PlannedField], boxes: Sequence[NDArray[np.int64]], band_px0: int
+        self, fields: Sequence[PlannedField], boxes: Sequence[NDArray[np.int64]], band_px0: int, strip_px0: int
     ) -> Iterator[MadeField | DroppedField]:
         """Make the tiles of all fields; each field comes out once, complete or dropped.
 
-        Tiles are made in the order of their lower edges (in bands of `band_px0` level-0 pixels) and, in a band, of
-        their right edges. So decoded pixels are needed again soon or never, whatever the scale, and a field's finest
-        tile comes before its coarser ones, which are not read where the finest is dropped.
+        Tiles are made strip by strip, in the order of their lower edges (in bands of `band_px0` level-0 pixels) and, in
+        a band, of their right edges. So decoded pixels are needed again soon or never, whatever the scale, and a
+        field's finest tile comes before its coarser ones, which are not read where the finest is dropped.
 
         Args:
             fields: what to make.
             boxes: for each scale, the finest first, the fields' boxes (x, y, width, height), shape (N, 4).
             band_px0: height of a band.
+            strip_px0: width of a strip.
 
         Determinism: the order depends on the boxes alone.
         """
         pending: dict[int, dict[int, KeptImage]] = {}
         dropped: set[int] = set()
-        for rank, number in order(boxes, band_px0):
+        for rank, number in order(boxes, band_px0, strip_px0):
             if number in dropped:
                 continue
             found = self._make(fields[number], rank)
@@ -87,10 +88,11 @@ class Sweep:
         return self.spool.keep(image.jpeg, image.reader, image.focus)
 
 
-def order(boxes: Sequence[NDArray[np.int64]], band_px0: int) -> Iterator[tuple[int, int]]:
+def order(boxes: Sequence[NDArray[np.int64]], band_px0: int, strip_px0: int) -> Iterator[tuple[int, int]]:
     """Yield (rank of the scale, number of the field) of every tile in the order of the sweep."""
     count = len(boxes[0]) if boxes else 0
     every = np.concatenate(boxes) if boxes else np.empty((0, 4), dtype=np.int64)
     rank, number = np.divmod(np.arange(len(every)), max(count, 1))
-    sequence = np.lexsort((number, rank, every[:, 0] + every[:, 2], (every[:, 1] + every[:, 3]) // band_px0))
+    right, bottom = every[:, 0] + every[:, 2], every[:, 1] + every[:, 3]
+    sequence = np.lexsort((number, rank, right, bottom // band_px0, right // strip_px0))
     yield from zip(rank[sequence].tolist(), number[sequence].tolist(), strict=True)

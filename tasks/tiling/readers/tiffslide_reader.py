@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from typing import Any
 
@@ -26,6 +27,7 @@ def open_tiffslide(location: str) -> Any:
     """
     import tiffslide
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of becomes an error here
     try:
         return tiffslide.TiffSlide(location)
     except FileNotFoundError as error:
