@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.screening.features import Features
 from tasks.screening.fitted import CueModel
-from tasks.screening.items import Floats, Ints, Panel
+from tasks.screening.items import Floats, Ints, Panel, panel_of
 from tasks.screening.lexical import CUE_NAMES, CUES
 
 SHUFFLES = 3
@@ -59,14 +59,15 @@ def cue_importance(
         members: (n,) the part.
         seed: seed of shuffles, and of the sample of large parts.
     """
+    if not models:
+        return ()
     rng = np.random.default_rng([seed, 2])
     which = np.flatnonzero(members)
     if len(which) > ITEMS:
         which = np.sort(rng.choice(which, ITEMS, replace=False))
-    kept = np.zeros(len(members), dtype=bool)
-    kept[which] = True
-    rows = kept[features.panel.of]
-    panel, fold_of = features.panel.subset(kept), fold[features.panel.of[rows]]
+    panel = panel_of([features.panel.items[i] for i in which.tolist()])
+    rows = np.repeat(features.panel.starts[which] - panel.starts, panel.sizes) + np.arange(len(panel.of))
+    fold_of = fold[which][panel.of]
     chance = float(panel.chance.mean())
     best: tuple[str, NDArray[np.floating], float] | None = None
     for reader, by_fold in models.items():
@@ -74,7 +75,7 @@ def cue_importance(
         accuracy = float(panel.credit(_scores(by_fold, values, fold_of)).mean())
         if best is None or abs(accuracy - chance) > abs(best[2] - chance):
             best = reader, values, accuracy
-    return _losses(*best, models[best[0]], panel, fold_of, rng) if best is not None else ()
+    return () if best is None else _losses(*best, models[best[0]], panel, fold_of, rng)
 
 
 def _losses(

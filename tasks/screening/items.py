@@ -117,10 +117,6 @@ class Panel:
         rows = self.key_row if key_row is None else key_row
         return best[rows] / self.total(best.astype(np.float64))
 
-    def subset(self, keep: NDArray[np.bool_]) -> Panel:
-        """Return the panel of the items that `keep` (n,) selects."""
-        return panel_of([item for item, kept in zip(self.items, keep, strict=True) if kept])
-
 
 def panel_of(items: Sequence[Item]) -> Panel:
     """Return items as arrays, in the order given; an item without group is a group of its own."""
