@@ -48,6 +48,9 @@ class TrainingConfig(BaseModel):
     negatives: int = Field(default=8, ge=0, description="perturbed captions drawn per field and step")
     questions: int = Field(default=2, ge=0, description="questions drawn per field and step")
     augment: bool = Field(default=True, description="flips and quarter turns, drawn per field")
+    refine: float = Field(
+        default=0.0, ge=0, le=1, description="share of the images under wavelet and morphology refinement (pixels only)"
+    )
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="arithmetic of the forward pass")
     device: str = Field(
         default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$", description="auto takes a GPU where there is one"

@@ -11,6 +11,7 @@ from torch import Tensor
 from training.config import TrainingConfig
 from training.encoder import Images
 from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss
+from training.refine import refine
 from training.texts import TextBatch
 
 
@@ -49,10 +50,13 @@ LOW_JITTER = 0.1
 """Largest shift of a crop at the low scale, as a share of the tile: the field is the middle of its low tile."""
 
 
-def augment(images: Images, generator: torch.Generator, *, crop_px: int | None, turn: bool) -> Images:
+def augment(
+    images: Images, generator: torch.Generator, *, crop_px: int | None, turn: bool, refined: float = 0.0
+) -> Images:
     """Return crops of the images under flips and quarter turns, drawn once per scale and batch: tissue has no upside.
 
-    At the low scale crops lie about the middle, at the others anywhere.
+    At the low scale crops lie about the middle, at the others anywhere. A share `refined` of scales and batches is
+    refined by wavelets and morphology.
 
     Shapes:
         pixels (B, 3, 3, H, W) to (B, 3, 3, crop_px, crop_px), or the same where `crop_px` is None or not smaller.
@@ -71,6 +75,8 @@ def augment(images: Images, generator: torch.Generator, *, crop_px: int | None, 
         if turn:
             pixels = pixels.flip(-1) if _draw(2, generator) else pixels
             pixels = torch.rot90(pixels, _draw(4, generator), dims=(-2, -1))
+        if refined and float(torch.rand((), generator=generator)) < refined:
+            pixels = refine(pixels, generator)
         scales.append(pixels)
     return Images(torch.stack(scales, dim=1), images.present, images.described)
 

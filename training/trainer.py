@@ -102,7 +102,7 @@ class Trainer:
         config = self.config
         draws = torch.Generator().manual_seed((config.seed * 1_000_003 + self.step) * 1_009 + self._ranks.rank)
         torch.manual_seed(draws.initial_seed())  # of dropout
-        images = augment(batch.images, draws, crop_px=config.crop_px, turn=config.augment)
+        images = augment(batch.images, draws, crop_px=config.crop_px, turn=config.augment, refined=config.refine)
         parts = config.accumulate
         values: dict[str, float] = {}
         for part in range(parts):

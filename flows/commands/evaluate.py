@@ -63,7 +63,6 @@ def _ask(
     from dataclasses import asdict
 
     from flows.config import load_section
-    from flows.progress import progress
     from tasks.endpoint.answers import Answer
     from tasks.endpoint.client import Endpoint
     from tasks.endpoint.config import EndpointConfig
@@ -79,8 +78,7 @@ def _ask(
     ]
     if dry_run:
         return asdict(client.estimate(requests))
-    with progress("ask", len(requests)) as advance:
-        outcomes = client.ask(requests, advance)
+    outcomes = client.ask(requests)
     report = asking.report([outcome.text if isinstance(outcome, Answer) else None for outcome in outcomes])
     return {"model": client.config.model, **report}
 

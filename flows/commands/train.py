@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flows.commands.options import json_option, say
+
+if TYPE_CHECKING:
+    from training.sft import TuningResult
+
+FILE = click.Path(path_type=Path)
 
 
 @click.group(name="train")
@@ -15,9 +21,9 @@ def command() -> None:
 
 
 @command.command(name="contrastive")
-@click.argument("release", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoint and history.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML of a `training` section.")
+@click.argument("release", type=FILE)
+@click.option("--out", type=FILE, required=True, help="Folder for checkpoint and history.")
+@click.option("--config", "config_file", type=FILE, help="YAML of a `training` section.")
 @json_option
 def contrastive(release: Path, out: Path, config_file: Path | None, as_json: bool) -> None:
     """Train image and text encoders with hard negatives (PathoHR); interrupted, the same command continues."""
@@ -26,10 +32,55 @@ def contrastive(release: Path, out: Path, config_file: Path | None, as_json: boo
     from training.config import TrainingConfig
     from training.contrastive import train_contrastive
 
-    config = load_section(config_file, TrainingConfig)
+    config = load_section(config_file, TrainingConfig, "training")
     with progress("train", 100) as advance:
         result = train_contrastive(release, out, config, lambda step, steps, _: advance(100 * step // steps))
-    facts = {"checkpoint": str(result.checkpoint), "history": str(result.history)}
-    say(
-        facts, as_json, [f"checkpoint  {result.checkpoint}", f"next: slidesmith evaluate {release} {result.checkpoint}"]
+    facts = {
+        "checkpoint": str(result.checkpoint),
+        "history": str(result.history),
+        "steps": result.steps,
+        "finished": result.finished,
+        "losses": result.losses,
+    }
+    ended = (
+        f"next: slidesmith evaluate {release} {result.checkpoint}" if result.finished else "not finished: run it again"
     )
+    say(facts, as_json, [f"checkpoint  {result.checkpoint}", ended])
+
+
+@command.command(name="sft")
+@click.argument("release", type=FILE)
+@click.option("--out", type=FILE, required=True, help="Folder for checkpoints and the tuned model.")
+@click.option("--config", "config_file", type=FILE, required=True, help="YAML; it names at least `model`.")
+@json_option
+def sft(release: Path, out: Path, config_file: Path, as_json: bool) -> None:
+    """Tune a language model on reasoning trajectories (PathReasoner); interrupted, the same command continues."""
+    from flows.config import load_section
+    from training.sft import train_sft
+    from training.tuning_config import SftConfig
+
+    _said(train_sft(release, out, load_section(config_file, SftConfig)), "loss", as_json)
+
+
+@command.command(name="grpo")
+@click.argument("release", type=FILE)
+@click.option("--out", type=FILE, required=True, help="Folder for checkpoints and the tuned model.")
+@click.option("--config", "config_file", type=FILE, required=True, help="YAML; it names at least `model`.")
+@json_option
+def grpo(release: Path, out: Path, config_file: Path, as_json: bool) -> None:
+    """Tune a language model by the project's rewards (GRPO); interrupted, the same command continues."""
+    from flows.config import load_section
+    from training.grpo import train_grpo
+    from training.tuning_config import GrpoConfig
+
+    _said(train_grpo(release, out, load_section(config_file, GrpoConfig)), "reward", as_json)
+
+
+def _said(result: TuningResult, measured: str, as_json: bool) -> None:
+    """Say where the tuned model lies, and the first and last value of what was measured on the way."""
+    curve = [row[measured] for row in result.history if measured in row]
+    ends = {"first": curve[0], "last": curve[-1]} if curve else {}
+    facts = {"model": str(result.model), "rows": result.rows, "left_out": result.left_out, measured: ends}
+    lines = [f"model     {result.model}", f"rows      {result.rows} ({result.left_out} too long)"]
+    lines += [f"{measured:<10}{ends['first']:.4f} to {ends['last']:.4f} in {len(curve)} steps"] if ends else []
+    say(facts, as_json, lines)

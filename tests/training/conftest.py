@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import simplejpeg
 
 from schemas.arrow import to_table
 from schemas.ids import content_id
-from schemas.records import TABLES, Caption, Field, Perturbation, Provenance, Question, Tile
+from schemas.records import TABLES, Caption, Field, Perturbation, Provenance, Question, Reasoning, ReasoningStep, Tile
 from schemas.records.shared import SCALES
 
 VALUES = {
@@ -30,6 +31,7 @@ WORDS = {
 MADE = Provenance(generator="rules")
 SIDE_PX = 64
 Finding = dict[str, str]
+STEPS = ("Glands are seen.", "Glands speak for adenocarcinoma.", "No necrosis is seen.")
 
 
 def draw(scale: str, value: str, draws: np.random.Generator) -> bytes:
@@ -169,3 +171,21 @@ def make_miniature(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pa
         return make_release(tmp_path_factory.mktemp("releases") / "made", **settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def reasoned(miniature: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The miniature release with reasoning samples."""
+    release = tmp_path_factory.mktemp("reasoned") / "release"
+    shutil.copytree(miniature, release)
+    rows = [
+        Reasoning(
+            sample_id=f"reason_{number}", field_id=f"field_train_{number:04d}", slide_id="s", patient_id="p",
+            prompt="What is it?", observe="Glands.", think=tuple(ReasoningStep(step, None, None) for step in STEPS),
+            answer="adenocarcinoma", kg_path=(), concept_ids=(), concept_status=(), provenance=Provenance("rules"),
+        )
+        for number in range(8)
+    ]  # fmt: skip
+    (release / "data" / "reasoning").mkdir()
+    pq.write_table(to_table(rows, Reasoning), release / "data" / "reasoning" / "train-00000-of-00001.parquet")
+    return release

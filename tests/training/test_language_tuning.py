@@ -1,64 +1,30 @@
 from __future__ import annotations
 
-import shutil
+import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
+import yaml
+from click.testing import CliRunner
 
-from schemas.arrow import to_table
+from benchmarks._tiny_language_model import write_tiny_qwen2
+from flows.commands.train import command
 from schemas.errors import InputError
-from schemas.records import Provenance, Reasoning, ReasoningStep
+from tests.training.conftest import STEPS
 from training.instruct import IGNORED, question_prompts, trajectory_rows
 from training.release import Release
-from training.tuning_config import GrpoConfig, SftConfig
+from training.tuning_config import SftConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of transformers and TRL are theirs
-STEPS = ("Glands are seen.", "Glands speak for adenocarcinoma.", "No necrosis is seen.")
-
-
-@pytest.fixture(scope="module")
-def reasoned(miniature: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The miniature release with reasoning samples."""
-    release = tmp_path_factory.mktemp("reasoned") / "release"
-    shutil.copytree(miniature, release)
-    rows = [
-        Reasoning(
-            sample_id=f"reason_{number}", field_id=f"field_train_{number:04d}", slide_id="s", patient_id="p",
-            prompt="What is it?", observe="Glands.", think=tuple(ReasoningStep(step, None, None) for step in STEPS),
-            answer="adenocarcinoma", kg_path=(), concept_ids=(), concept_status=(), provenance=Provenance("rules"),
-        )
-        for number in range(8)
-    ]  # fmt: skip
-    (release / "data" / "reasoning").mkdir()
-    pq.write_table(to_table(rows, Reasoning), release / "data" / "reasoning" / "train-00000-of-00001.parquet")
-    return release
 
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Qwen2 of two layers with random weights and a byte tokenizer."""
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
-    import torch
-
-    raw = tokenizers.Tokenizer(tokenizers.models.BPE())
-    raw.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = tokenizers.decoders.ByteLevel()
-    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    trainer = tokenizers.trainers.BpeTrainer(vocab_size=300, special_tokens=["<end>"], initial_alphabet=alphabet)
-    raw.train_from_iterator(["<observe> <think> <answer>"] * 3, trainer)
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<end>", pad_token="<end>")  # noqa: S106
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    settings = transformers.Qwen2Config(
-        vocab_size=len(tokenizer), num_key_value_heads=2, pad_token_id=0, eos_token_id=0, bos_token_id=None, **sizes
-    )
-    folder = tmp_path_factory.mktemp("tiny") / "model"
-    transformers.Qwen2ForCausalLM(settings).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    texts = ["<observe> <think> <answer>"] * 3
+    return write_tiny_qwen2(tmp_path_factory.mktemp("tiny") / "model", texts)
 
 
 class Letters:
@@ -108,15 +74,17 @@ def test_fine_tuning_a_tiny_model_lowers_its_loss(reasoned: Path, tiny_model: Pa
     assert (result.model / "config.json").is_file()
 
 
-def test_grpo_runs_with_the_project_s_rewards(reasoned: Path, tiny_model: Path, tmp_path: Path) -> None:
+def test_grpo_runs_from_the_command_line_with_the_project_s_rewards(
+    reasoned: Path, tiny_model: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("trl", reason="TRL is not installed")
-    from training.grpo import train_grpo
-
     settings = tuning(tiny_model, steps=2, generations=4, completion_tokens=8, prompts=4)
-    result = train_grpo(reasoned, tmp_path, GrpoConfig(**settings))
-    rewards = [row["reward"] for row in result.history if "reward" in row]
-    assert len(rewards) == 2
-    assert all(0 <= reward <= 1 for reward in rewards)
+    (tmp_path / "grpo.yaml").write_text(yaml.safe_dump(settings))
+    given = ["grpo", str(reasoned), "--out", str(tmp_path / "out"), "--config", str(tmp_path / "grpo.yaml"), "--json"]
+    done = CliRunner().invoke(command, given, catch_exceptions=False)
+    said = json.loads(done.output[done.output.index('{\n "left_out"') :])
+    assert said["rows"] == 4
+    assert all(0 <= said["reward"][end] <= 1 for end in ("first", "last"))
 
 
 def test_a_missing_model_is_one_clear_error(reasoned: Path, tmp_path: Path) -> None:

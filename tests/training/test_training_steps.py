@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from training.encoder import ImageEncoder, Images
+from training.refine import refine
 from training.release import Release
 from training.steps import augment, one_cycle
 from training.texts import MOST_VALUES, FieldTexts, TextBook, TextSampler
@@ -103,3 +104,25 @@ def test_of_many_values_some_are_set_against_the_one_that_is_there() -> None:
     _, columns, answer = batch.findings[0]
     assert len(set(columns)) == MOST_VALUES
     assert batch.texts[columns[answer]] == options[77]
+
+
+def test_refinement_changes_details_and_keeps_the_colour_of_windows() -> None:
+    draws = torch.Generator().manual_seed(3)
+    pixels = torch.randint(60, 200, (4, 3, 48, 48), generator=draws, dtype=torch.uint8)
+    refined = refine(pixels, draws)
+    assert refined.dtype == torch.uint8
+    assert (refined.float() - pixels.float()).abs().mean() > 3
+    flat = torch.full((1, 3, 40, 40), 90, dtype=torch.uint8)
+    assert torch.equal(refine(flat, draws), flat)
+    smooth = pixels.float().mean(dim=(2, 3)) - refined.float().mean(dim=(2, 3))
+    assert smooth.abs().max() < 25
+
+
+def test_refined_images_repeat_with_the_seed() -> None:
+    images = coordinates(64)
+    first, second = (
+        augment(images, torch.Generator().manual_seed(5), crop_px=None, turn=False, refined=1.0).looked_at()
+        for _ in range(2)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, images.looked_at())
