@@ -27,17 +27,21 @@ def close_review(config: RunConfig | Path) -> None:
     screened = plan.store.open("screening", plan.screening)
     queue = plan.store.open("queue", plan.queue)
     texts = [plan.store.open("texts", key) for key in plan.texts]
-    screener = _screener(settings.screening)
+    screener = _screener(settings.screening, plan.store.root / "endpoint")
     apply(plan.store, plan.reviewed, screened, queue, texts, settings.review, plan.decisions_file, screener)
 
 
-def _screener(config: ScreeningConfig) -> Screener:
+def _screener(config: ScreeningConfig, asked: Path | None = None) -> Screener:
+    """Return the run's own screening; what endpoints have answered before is not asked again."""
+
     def screen(questions: Sequence[Question]) -> tuple[Mapping[str, Sequence[Mapping[str, Any]]], list[Verdict]]:
         from tasks.screening.items import item_of
+        from tasks.screening.outside import outside_readers
         from tasks.screening.screen import screen as read_without_image
 
         rounds = {"round": max(question.round for question in questions)}
-        found = read_without_image([item_of(question) for question in questions], config.model_copy(update=rounds))
+        items = [item_of(question) for question in questions]
+        found = read_without_image(items, config.model_copy(update=rounds), outside_readers(config, asked))
         flags = {
             item_id: [{"reader": flag.reader, "p": flag.p, "cue": flag.cue} for flag in reasons]
             for item_id, reasons in found.item_flags.items()

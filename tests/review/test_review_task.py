@@ -54,8 +54,8 @@ def line(tmp_path: Path, ask: Ask) -> dict[str, Any]:
     questions = [replace(ask(str(n), option_set=None), field_id=f"field_{n}", evidence_ids=("feat",)) for n in range(3)]
     feature = Feature("feat", "low", "architecture", "glandular", "SSG:g", "present", "annotation")
     fields = [Field(f"field_{n}", "slide", "patient", 9, 9, f"tile_{n}", features=(feature,)) for n in range(3)]
-    shown: tuple[Any, ...] = ("slide", "patient", None, "low", "architecture")
-    captions = [Caption(f"cap_{n}", f"field_{n}", *shown, f"text {n}", 0, (), ("feat",), MADE) for n in range(3)]
+    one = Caption("", "", "slide", "patient", None, "low", "architecture", "", 0, (), ("feat",), MADE)
+    captions = [replace(one, caption_id=f"cap_{n}", field_id=f"field_{n}", text=f"text {n}") for n in range(3)]
     negatives = [
         Perturbation(
             f"pert_{n}", f"cap_{n}", f"field_{n}", "patient", "low", f"not text {n}", "negate", "entity", 0, 0, "not ",
@@ -122,7 +122,8 @@ def closed(line: dict[str, Any], flags: dict[str, Any] | None = None) -> Shard:
     queue = line["store"].open("queue", "queue-key")
     found = flags or {}
     apply.fn(line["store"], "done", line["screened"], queue, line["texts"], CONFIG, log, lambda questions: (found, []))
-    return line["store"].open("reviewed", "done")
+    done: Shard = line["store"].open("reviewed", "done")
+    return done
 
 
 def test_every_kind_is_laid_on_the_desk_with_all_that_is_shown(line: dict[str, Any]) -> None:
