@@ -18,6 +18,7 @@ from tasks.endpoint.ledger import Ledger, OverBudgetError, Spent
 from tasks.endpoint.requests import Message, Request, about_tokens, request_key
 
 _GIVE_UP_AFTER = 8  # requests that failed one after another, with none answered between them
+_LET_FINISH_S = 20.0  # calls under way when a run ends in error: they are paid for, so what they bring is kept
 _SHOWN = 4000  # characters of a malformed answer that are shown to its writer
 Outcome = Answer | Failure
 
@@ -78,6 +79,11 @@ class Endpoint:
         workers = [asyncio.create_task(work()) for _ in range(min(self.config.concurrency, len(requests)))]
         try:
             await asyncio.gather(*workers)
+        except EndpointError:
+            for _unsent in queue:
+                pass
+            await asyncio.wait(workers, timeout=_LET_FINISH_S)
+            raise
         finally:
             for worker in workers:
                 worker.cancel()
