@@ -22,6 +22,7 @@ _VERBS = {
     "release": "versioned datasets: publish, show, diff, verify, pull, export, tag, retract",
     "train": "train from a release",
     "evaluate": "evaluate a trained model with its blind control",
+    "runs": "what earlier runs did, at what cost; SQL over it",
     "doctor": "what is installed and what works",
 }
 

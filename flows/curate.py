@@ -13,6 +13,7 @@ from flows.draw_demo import draw_demo
 from flows.generate_samples import generate_samples
 from flows.open_review import open_review
 from flows.publish_release import publish_release
+from flows.run_log import recorded
 from flows.screen_leakage import screen_leakage
 from flows.tile_slides import tile_slides
 from flows.train_model import train_model
@@ -31,13 +32,14 @@ def curate(config: RunConfig | Path) -> str:
     """
     settings = resolve_config(config)
     draw_demo(settings)
-    tile_slides(settings)
-    build_graph(settings)
-    generate_samples(settings)
-    screen_leakage(settings)
-    open_review(settings)
-    close_review(settings)
-    fingerprint: str = publish_release(settings)
-    train_model(settings)
-    write_report(settings)
+    with recorded(settings):
+        tile_slides(settings)
+        build_graph(settings)
+        generate_samples(settings)
+        screen_leakage(settings)
+        open_review(settings)
+        close_review(settings)
+        fingerprint: str = publish_release(settings)
+        train_model(settings)
+        write_report(settings)
     return fingerprint
