@@ -134,7 +134,7 @@ class Plan:
         """Key of the screening: the bytes of local language models count, not where they lie."""
         section = self.config.screening
         inputs = [self.questions, [model_fingerprint(local.model) for local in section.local_models]]
-        code = ("tasks/screening", "tasks/endpoint", "tasks/rebalance.py")
+        code = ("tasks/screening", "tasks/endpoint", "tasks/rebalance.py", "kg")
         return self._key("screening", inputs, section.portable(), *code)
 
     @cached_property

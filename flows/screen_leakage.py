@@ -16,4 +16,5 @@ def screen_leakage(config: RunConfig | Path) -> None:
     """Screen all questions with text-only readers; items of failing cells are dropped with a reason."""
     settings = resolve_config(config)
     plan = make_plan(settings)
-    screen(plan.store, plan.screening, plan.store.open("questions", plan.questions), settings.screening)
+    questions, graph = plan.store.open("questions", plan.questions), plan.store.open("graph", plan.graph)
+    screen(plan.store, plan.screening, questions, graph, settings.screening)

@@ -32,16 +32,23 @@ def outside_readers(config: ScreeningConfig, folder: Path | None = None) -> list
     return readers
 
 
-def outside_writer(config: ScreeningConfig, folder: Path) -> Rewriter | None:
+def outside_writer(config: ScreeningConfig, folder: Path, lexicon: Path) -> Rewriter | None:
     """Return who writes the questions of failing cells anew; None where nobody is configured.
 
     Args:
         config: the section.
         folder: where answers and ledger are kept.
+        lexicon: the knowledge graph's lexicon, by which new words are checked.
     """
     if config.writer is None:
         return None
+    from kg.link import Lexicon, Linker
     from tasks.endpoint.client import Endpoint
     from tasks.screening.rewriting import EndpointWriter
 
-    return EndpointWriter(Endpoint(config.writer, folder), config.seed)
+    linker = Linker(Lexicon.load(lexicon))
+
+    def read(text: str) -> dict[str, str]:
+        return {link.concept_id: link.status for link in linker.link(text)}
+
+    return EndpointWriter(Endpoint(config.writer, folder), read)

@@ -1,13 +1,14 @@
 """Questions of a failing cell written anew by an endpoint, under the constraints of the cues that gave keys away.
 
 The writer is not told which option is right, and sees the options in an order drawn from their texts: what it writes
-cannot depend on the key. Facts stay as they are, so key, concepts, evidence and rationale stay too. Questions with the
-same words are put once: all members of an option set get the same new words.
+cannot depend on the key. Facts stay as they are, so key, concepts, evidence and rationale stay too; what the linker of
+the knowledge graph finds in an option has to be found in its new words, and nothing that another option says. Questions
+with the same words are put once: all members of an option set get the same new words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,22 @@ from tasks.settings import code_version
 
 TEMPLATE = "rewrite.txt.j2"
 LONGEST_TO_SHORTEST = 1.3  # the prompt asks for a fifth; languages and counting differ
+Claims = Mapping[str, str]
+"""Status of each concept that a text mentions."""
+
+
+def _fault(before: Sequence[Claims], after: Sequence[Claims]) -> str | None:
+    """Return how the claims of options changed, None where they are the same as far as they tell options apart."""
+    known = {concept for claims in before for concept in claims}
+    for number, (old, new) in enumerate(zip(before, after, strict=True), start=1):
+        for concept in sorted(set(old) | (set(new) & known)):
+            if concept not in new:
+                return f"option {number} does not say any more what it said ({concept})"
+            if concept not in old:
+                return f"option {number} says what another option says ({concept})"
+            if new[concept] != old[concept]:
+                return f"option {number} says {concept} as {new[concept]}, not as {old[concept]}"
+    return None
 
 
 class Reworded(BaseModel):
@@ -37,7 +54,8 @@ class Reworded(BaseModel):
     @field_validator("options")
     @classmethod
     def _are_options(cls, value: list[str], info: ValidationInfo) -> list[str]:
-        count = int((info.context or {}).get("count", len(value)))
+        context = info.context or {}
+        count = int(context.get("count", len(value)))
         texts = [normalised(option) for option in value]
         lengths = [len(option) for option in value]
         if len(value) != count:
@@ -46,6 +64,10 @@ class Reworded(BaseModel):
             raise ValueError("options are empty or equal")
         if max(lengths) > LONGEST_TO_SHORTEST * min(lengths) + 4:
             raise ValueError(f"options are {min(lengths)} to {max(lengths)} characters long; make them equally long")
+        read: Callable[[str], Claims] | None = context.get("read")
+        fault = _fault(context["claims"], [read(option) for option in value]) if read else None
+        if fault:
+            raise ValueError(fault)
         return [option.strip() for option in value]
 
 
@@ -73,19 +95,23 @@ def prompt_of(question: Question, repair: Repair) -> str:
 
 @dataclass(frozen=True)
 class EndpointWriter:
-    """Writes the questions of a cell anew; a `Rewriter`."""
+    """Writes the questions of a cell anew; a `Rewriter`.
+
+    `read` returns what a text claims; without it the claims of new words are not checked.
+    """
 
     endpoint: Endpoint
-    seed: int
+    read: Callable[[str], Claims] | None = None
 
     def request(self, question: Question, repair: Repair) -> Request:
         """Return the call for one question; another round is another sample."""
+        claims = [self.read(question.options[place]) for place in _order(question)] if self.read else []
         return Request(
             question.question_id,
             "screening",
             (Message("user", prompt_of(question, repair)),),
             reply=Reworded,
-            context={"count": len(question.options)},
+            context={"count": len(question.options), "claims": claims, "read": self.read},
             max_tokens=400 + 120 * len(question.options),
             sample=repair.round,
         )

@@ -12,12 +12,12 @@ from tasks.store import Shard, ShardInfo, ShardStore, ShardWriter
 
 
 @task(name="screen questions", persist_result=False)
-def screen(store: ShardStore, key: str, questions: Shard, config: ScreeningConfig) -> ShardInfo:
+def screen(store: ShardStore, key: str, questions: Shard, graph: Shard, config: ScreeningConfig) -> ShardInfo:
     """Read every question without its image, and drop the cells that are answered all the same."""
 
     def make(out: ShardWriter) -> None:
         asked = store.root / "endpoint"
-        readers, writer = outside_readers(config, asked), outside_writer(config, asked)
+        readers, writer = outside_readers(config, asked), outside_writer(config, asked, graph.path("lexicon.parquet"))
         screen_questions(questions.records("questions", Question), config, out, readers, writer)
 
     return store.ensure("screening", key, make)[0]

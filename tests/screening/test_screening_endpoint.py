@@ -150,7 +150,7 @@ def test_a_question_without_an_answer_is_counted_and_told_apart_from_a_guess(con
         connect(server, endpoint={"model": "mute"})[0].read(panel_of(items))
 
 
-def test_the_configuration_makes_readers_and_writer_and_two_of_one_name_are_told_apart(
+def test_the_configuration_makes_readers_and_two_of_one_name_are_told_apart(
     small: Model, tiny_model: Path, tmp_path: Path
 ) -> None:
     items = planted_items("length", 0.5, 12, seed=1)
@@ -167,10 +167,9 @@ def test_the_configuration_makes_readers_and_writer_and_two_of_one_name_are_told
             }
         )
         found = screen(items, config, outside_readers(config, tmp_path))
-        assert outside_writer(config, tmp_path) is not None
     assert found.board.names[-2:] == ("tiny letters", "tiny letters #2")
     assert np.abs(found.board.values[:, -1] - found.board.values[:, -2]).max() < 1e-5
-    assert outside_writer(ScreeningConfig(), tmp_path) is None
+    assert outside_writer(ScreeningConfig(), tmp_path, tmp_path / "lexicon.parquet") is None
     assert outside_readers(ScreeningConfig()) == []
     plain = str(config.portable())
     assert server.url not in plain

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from demo.scripted_endpoint import Body, Said, ScriptedEndpoint, last_words
+from kg.build import build_graph
+from kg.link import Lexicon
+from kg.sources import starter_source
 from schemas.records import Provenance, Question
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import EndpointConfig
 from tasks.screening.config import ScreeningConfig
+from tasks.screening.outside import outside_writer
 from tasks.screening.planted import planted_items
 from tasks.screening.repair import NotRepaired, Repair
 from tasks.screening.rewriting import EndpointWriter, prompt_of
@@ -63,7 +67,7 @@ def writer_at(server: ScriptedEndpoint, folder: Path) -> EndpointWriter:
     config = EndpointConfig.model_validate(
         {"base_url": server.url, "model": "scripted", "backoff_s": 0.005, "repairs": 0, "concurrency": 4}
     )
-    return EndpointWriter(Endpoint(config, folder), 0)
+    return EndpointWriter(Endpoint(config, folder))
 
 
 def test_the_writer_is_told_the_constraints_and_not_the_key() -> None:
@@ -117,3 +121,35 @@ def test_words_that_are_of_no_use_are_named_and_the_question_is_not_passed_on(
     assert isinstance(found, NotRepaired)
     assert found.reason == reason
     assert detail in found.detail
+
+
+@pytest.mark.parametrize(
+    ("second", "fault"),
+    [
+        ("dense inflammation along with prominent nucleoli", None),
+        ("dense inflammation along with small nucleoli", "does not say any more"),
+        ("dense inflammation, without prominent nucleoli", "as absent"),
+        ("prominent nucleoli, dense inflammation, necrosis", "says what another option says"),
+    ],
+)
+def test_new_words_must_claim_what_the_old_ones_claimed(tmp_path: Path, second: str, fault: str | None) -> None:
+    graph = build_graph([starter_source()]).graph
+    Lexicon.from_graph(graph).save(tmp_path / "lexicon.parquet")
+    old = ("dense inflammation with prominent nucleoli", "dense inflammation, necrosis, frequent mitoses")
+    question = replace(questions_of(1, 1.0)[0], options=old, option_concepts=("a", "b"), answer_index=0)
+    said = {
+        "question": "What is seen here, please?",
+        "options": [second, "necrosis, frequent mitoses and dense inflammation"],
+    }
+    with ScriptedEndpoint(lambda _body: Said(json.dumps(said))) as server:
+        served = {"base_url": server.url, "model": "scripted", "repairs": 0}
+        config = ScreeningConfig.model_validate({"writer": served})
+        writer = outside_writer(config, tmp_path / "asked", tmp_path / "lexicon.parquet")
+        assert writer is not None
+        (found,) = writer(REPAIR, [question])
+    if fault is None:
+        assert isinstance(found, Question)
+        assert found.options[0] == second
+    else:
+        assert isinstance(found, NotRepaired)
+        assert fault in found.detail
