@@ -32,19 +32,27 @@ def settings(url: str, **more: Any) -> EndpointConfig:
     return EndpointConfig.model_validate(known)
 
 
-def at_first(digest: str, before: int) -> Fault | None:
-    """Return what goes wrong with a request's first call: a fixed share of them, by content."""
-    place = int(digest[:8], 16) % 100
-    for fault, share in _FAULTS if before == 0 else ():
-        if place < share:
-            return fault
-        place -= share
-    return None
+class Script:
+    """Lets the same share of first calls go wrong in every hundred."""
+
+    def __init__(self) -> None:
+        self._first = 0
+
+    def __call__(self, _digest: str, before: int) -> Fault | None:
+        """Return what goes wrong with a call, None for a second one."""
+        if before:
+            return None
+        place, self._first = self._first * 37 % 100, self._first + 1
+        for fault, share in _FAULTS:
+            if place < share:
+                return fault
+            place -= share
+        return None
 
 
 def scripted_claims(claim: Callable[..., Claim], count: int) -> Iterator[Claim]:
     """Yield what is measured on `count` calls."""
-    with tempfile.TemporaryDirectory() as folder, ScriptedEndpoint(echo, at_first, latency_s=0.002) as server:
+    with tempfile.TemporaryDirectory() as folder, ScriptedEndpoint(echo, Script(), latency_s=0.002) as server:
         _killed_after(server, Path(folder), count)
         stored = len(list(Path(folder).glob("cache/*/*.json")))
         before, known = len(server.calls), sum(call.fault is None for call in server.calls)
@@ -69,7 +77,7 @@ def scripted_claims(claim: Callable[..., Claim], count: int) -> Iterator[Claim]:
 
 def _budget_claims(claim: Callable[..., Claim], count: int) -> Iterator[Claim]:
     bound = count * 6 // 10
-    with tempfile.TemporaryDirectory() as folder, ScriptedEndpoint(echo, at_first) as server:
+    with tempfile.TemporaryDirectory() as folder, ScriptedEndpoint(echo, Script()) as server:
         outcomes = Endpoint(settings(server.url, budget={"calls": bound}), Path(folder)).ask(requests(count))
         made = len(server.calls)
         left = sum(isinstance(outcome, Failure) and outcome.reason == "over_budget" for outcome in outcomes)

@@ -15,7 +15,7 @@ from demo.scripted_writer import write
 from kg.graph import Graph
 from kg.link import Lexicon, Linker
 from kg.vocabulary import load_vocabulary
-from schemas.records import Field
+from schemas.records import Field, Question
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import EndpointConfig
 from tasks.generation.config import GenerationConfig
@@ -28,7 +28,11 @@ Claim = dict[str, Any]
 
 
 def worded_claims(
-    claim: Callable[..., Claim], fields: Sequence[Field], splits: Mapping[str, str], graph: Graph
+    claim: Callable[..., Claim],
+    of_their_own: Callable[[Sequence[Question]], Claim],
+    fields: Sequence[Field],
+    splits: Mapping[str, str],
+    graph: Graph,
 ) -> Iterator[Claim]:
     """Yield what is measured on questions of all fields and on texts of one slide, in a model's words."""
     slide = [field for field in fields if field.slide_id == fields[0].slide_id]
@@ -48,6 +52,7 @@ def worded_claims(
     yield claim(
         f"wrong keys in {len(rows):,} questions, words of a model among them", wrong, "questions", "0", wrong == 0
     )
+    yield of_their_own([row for row in worded if row.option_set_id is None])
     kinds = {
         "captions": [row.provenance for row in texts.captions],
         "perturbations": [row.provenance for row in texts.perturbations],

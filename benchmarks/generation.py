@@ -216,8 +216,14 @@ def question_claims(fields: list[Field], splits: dict[str, str], graph: Graph, c
         at = [index for index, row in enumerate(sample) if row.cell == cell]
         yield _at_chance(cell, hits[at], [block_of(sample[index]) for index in at])
     own = [row for row in rows if row.option_set_id is None]  # not balanced: all of them, so that they can be judged
-    hits = read_questions(own) == np.array([row.answer_index for row in own])
-    yield _at_chance(f"{own[0].cell}, options of their own", hits, [block_of(row) for row in own])
+    yield of_their_own(own)
+
+
+def of_their_own(rows: Sequence[Question]) -> Claim:
+    """Return how the ensemble reads questions with options of their own."""
+    hits = read_questions(rows) == np.array([row.answer_index for row in rows])
+    cells = ", ".join(sorted({row.cell for row in rows}))
+    return _at_chance(f"options of their own: {cells}", hits, [block_of(row) for row in rows])
 
 
 def _at_chance(cell: str, hits: NDArray[Any], blocks: Sequence[str]) -> Claim:
@@ -259,7 +265,7 @@ def main() -> None:
     splits = assign_splits(Counter(field.patient_id for field in fields), shares=shares, seed=0)
     few = fields[::3] if arguments.quick else fields
     claims = [*question_claims(fields, splits, graph, 800 if arguments.quick else 2000), *text_claims(few, graph)]
-    claims += worded_claims(claim, fields, splits, graph)
+    claims += worded_claims(claim, of_their_own, fields, splits, graph)
     claims += scripted_claims(claim, 200 if arguments.quick else 1000)
     for row in claims:
         mark = "yes" if row["reached"] else "NO"

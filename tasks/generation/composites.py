@@ -1,7 +1,7 @@
 """Composite questions: options of their own for each field, for what cannot be counterbalanced.
 
-Options are a square closure (two attributes, two values each), so the key is no centre of the set; but how often a
-value is the key is left to the data, and screening has to tell whether that leaks.
+Options are a square closure (two attributes, two values each) or, of three attributes, half of the cube, so the key is
+no centre of the set; but how often a value is the key is left to the data: screening has to tell whether that leaks.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ def composites(
 
 
 def _composite(template: QuestionTemplate, view: FieldView, split: str, tools: Tools) -> Composite | None:
-    """Return a question whose options cross the field's two readings with one sibling of each."""
+    """Return a question whose options cross the field's readings with one sibling of each.
+
+    Of three readings the four options are those that differ from the field in none or in two of them. The first state
+    is the field's own.
+    """
     chance = tools.choice("composite", template.name, view.field.field_id)
     axes: list[tuple[Reading, Reading]] = []
     for axis in template.axes:
@@ -63,7 +67,8 @@ def _composite(template: QuestionTemplate, view: FieldView, split: str, tools: T
             return None
         own = (feature.attribute, feature.value, feature.concept_id)
         axes.append((own, (feature.attribute, *chance.choice(others))))
-    states = tuple(product(*axes))  # the first state is the field's own
+    corners = [bits for bits in product((0, 1), repeat=len(axes)) if len(axes) == 2 or sum(bits) % 2 == 0]
+    states = tuple(tuple(pair[bit] for pair, bit in zip(axes, bits, strict=True)) for bits in corners)
     option_set: OptionSet | None = worded(template, states, None, None, tools)
     if option_set is None:
         return None

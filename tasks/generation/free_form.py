@@ -61,6 +61,8 @@ def _request(item: Composite, tools: Tools, claims: Claims) -> Request:
         "rationales": checks,
         "max_length_ratio": tools.config.max_length_ratio,
     }
-    said = messages("free_form", {"scales": item.option_set.scales, "states": states})
+    template = item.option_set.template
+    slots = {"scales": item.option_set.scales, "about": template.questions[0], "states": states}
+    said = messages("free_form", slots)
     name = f"{item.place.view.field.field_id}/{item.option_set.template.name}"
     return Request(name, "generation", said, FreeForm, context, _MAX_TOKENS)

@@ -19,7 +19,7 @@ from tasks.generation.findings import DIAGNOSIS
 from tasks.generation.phrases import read_yaml
 
 Build = Literal["siblings", "contrast", "half_fraction", "composite"]
-AXES: dict[Build, int] = {"siblings": 1, "contrast": 2, "half_fraction": 3, "composite": 2}
+AXES: dict[Build, tuple[int, ...]] = {"siblings": (1,), "contrast": (2,), "half_fraction": (3,), "composite": (2, 3)}
 
 
 class _Closed(BaseModel):
@@ -65,6 +65,7 @@ class QuestionTemplate(_Closed):
     rationale: str
     surface: int = 0
     claim: Claim | None = None
+    generator: Literal["rules", "openai"] | None = None  # None: whoever writes
 
     @functools.cached_property
     def sha256(self) -> str:
@@ -92,7 +93,7 @@ def load_plan() -> QuestionPlan:
     for template in plan.templates:
         if names.count(template.name) > 1:
             raise ConfigError(f"two question templates are called {template.name}", remedy="rename one")
-        if len(template.axes) != AXES[template.build]:
+        if len(template.axes) not in AXES[template.build]:
             raise ConfigError(f"question template {template.name}: wrong number of axes", remedy="correct the file")
     return plan
 
@@ -103,11 +104,12 @@ def templates_for(config: GenerationConfig) -> list[QuestionTemplate]:
     Raises:
         ConfigError: a template is unknown, or none is left for a dimension that is asked for.
     """
-    known = {template.name: template for template in load_plan().templates}
+    written = (None, config.generator)
+    known = {template.name: template for template in load_plan().templates if template.generator in written}
     for name in config.templates or ():
         if name not in known:
             raise ConfigError(
-                f"generation.templates names {name!r}, which is no question template",
+                f"generation.templates names {name!r}, which is no question template of {config.generator}",
                 remedy=f"use some of {', '.join(known)}",
             )
     wanted = [known[name] for name in config.templates] if config.templates is not None else list(known.values())

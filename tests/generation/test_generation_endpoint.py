@@ -297,6 +297,7 @@ def test_the_key_of_a_free_form_question_is_the_one_option_that_the_field_makes_
         assert true == [row.answer_index]
         assert set(claims.of(row.rationale)) <= shown[row.field_id]
     assert len({row.answer_index for row in own}) == 4
+    assert {row.dimension for row in own} == {"correspondence", "localization", "explanation", "diagnosis"}
 
 
 def test_the_writer_of_free_form_options_never_learns_the_key(start: Start, make_field: MakeField) -> None:

@@ -24,7 +24,11 @@ SLOTS: dict[str, dict[str, Any]] = {
     "questions": {"question": "What is seen?", "option": "[a] and [b]", "rationale": "There is [a] and [b]."},
     "paragraph": {"text": "At mid magnification there is myxoid loose stroma.", "findings": ["myxoid loose stroma"]},
     "negatives": {"organ": None, "marked": "The cells show **enlarged nuclei**.", "count": 1},
-    "free_form": {"scales": ("mid", "high"), "states": [["dense chronic inflammation", "rare mitotic figures"]]},
+    "free_form": {
+        "scales": ("mid", "high"),
+        "about": "What is seen?",
+        "states": [["dense chronic inflammation", "rare mitotic figures"]],
+    },
     "reasoning": {"organ": "lung", "observe": "High magnification: enlarged nuclei.", "steps": ["One.", "Two."]},
     "judge": {"observe": "Enlarged nuclei.", "steps": ["One."], "answer": "acinar adenocarcinoma of the lung"},
 }
