@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from review_app.access import Connections, SignInNeededError
 from review_app.deep_zoom import SlideShelf
 from review_app.guard import BodyTooLargeError, Guard
-from review_app.pages import STATIC, message
+from review_app.pages import STATIC, message, version
 from review_app.routes import admin, entry, images, items, queue
 from review_app.settings import PageSettings
 from review_app.throttle import Leases, Throttle
@@ -41,7 +41,7 @@ def create_app(settings: PageSettings, entry_token: str | None = None) -> FastAP
     app.state.entry_token = entry_token
     for routes in (entry, queue, items, images, admin):
         app.include_router(routes.router)
-    app.mount("/static", _Lasting(directory=STATIC), name="static")
+    app.mount(f"/static/{version()}", _Lasting(directory=STATIC), name="static")
     _add_handlers(app)
     app.add_middleware(Guard, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes)
     return app

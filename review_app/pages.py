@@ -18,6 +18,12 @@ STATIC = HERE / "static"
 
 
 @cache
+def version() -> str:
+    """Return a digest of what is served as it is; it stands in the address, so browsers may keep the files."""
+    return tree_sha256((path for path in STATIC.rglob("*") if path.is_file()), STATIC)[:12]
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -26,7 +32,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["version"] = tree_sha256(STATIC.glob("*.*"), STATIC)[:12]
+    environment.globals["version"] = version()
     environment.filters.update(um=scale_bar.in_words, magnification=scale_bar.magnification, bar_um=scale_bar.bar_um)
     return environment
 

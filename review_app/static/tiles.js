@@ -1,5 +1,5 @@
 // The field at its scales, and the whole slide: one place, seen in all of them.
-const VENDOR = "/static/vendor/openseadragon-5.0.1.min.js";
+const VENDOR = new URL("./vendor/openseadragon-5.0.1.min.js", import.meta.url).href;
 
 export function linkTiles(desk) {
   const tiles = [...desk.querySelectorAll(".tile")].map((figure) => ({
