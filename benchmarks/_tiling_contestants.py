@@ -113,6 +113,35 @@ def plan_bench(path: Path, origins: Origins, mpp: float, config: dict[str, Any])
     return run
 
 
+def codec_alone(path: Path, decoded: int, encoded: int, levels: tuple[int, ...] = (0,)) -> Callable[[], int]:
+    """Return what decodes so many stored tiles and encodes so many of some levels, and nothing else: a limit."""
+    reader, _ = open_reader(str(path), "native")
+    streams = [reader.native_jpeg(0, number % 32, 8 + number // 32) or b"" for number in range(256)]
+    samples = [reader.block(level, number % 4, number // 4) for number in range(16) for level in levels]
+    reader.close()
+
+    def run() -> int:
+        for number in range(decoded):
+            simplejpeg.decode_jpeg(streams[number % len(streams)], "RGBX")
+        for number in range(encoded):
+            simplejpeg.encode_jpeg(samples[number % len(samples)], QUALITY, "RGBX", "420")
+        return encoded
+
+    return run
+
+
+def blocks_under(boxes: Boxes, block_px0: int) -> int:
+    """Return how many stored tiles, so many level-0 pixels wide, lie under boxes."""
+    return len(
+        {
+            (column, row)
+            for x, y, side in boxes
+            for column in range(x // block_px0, (x + side - 1) // block_px0 + 1)
+            for row in range(y // block_px0, (y + side - 1) // block_px0 + 1)
+        }
+    )
+
+
 def _jpeg(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=QUALITY)

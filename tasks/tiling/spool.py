@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 IN_MEMORY_BYTES = 16 << 20
 
@@ -25,8 +25,9 @@ class Spool:
     """Bytes in the order of their making, readable in any other; beyond 16 MiB in an unnamed file that dies with us."""
 
     def __init__(self, folder: Path) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115
-        self._end = 0
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed in __exit__
+        self._held: dict[int, bytes] = {}
+        self._written = self._end = 0
 
     def __enter__(self) -> Spool:
         return self
@@ -35,13 +36,18 @@ class Spool:
         self._file.close()
 
     def keep(self, jpeg: bytes, reader: str, focus: float) -> KeptImage:
-        """Append an image; nothing may have been read before."""
+        """Append an image."""
         start = self._end
-        self._file.write(jpeg)
+        self._held[start] = jpeg
         self._end += len(jpeg)
+        if self._end - self._written > IN_MEMORY_BYTES:
+            self._file.write(b"".join(self._held.values()))
+            self._file.flush()
+            self._held.clear()
+            self._written = self._end
         return KeptImage(start, len(jpeg), reader, focus)
 
     def read(self, image: KeptImage) -> bytes:
         """Return an image's bytes."""
-        self._file.seek(image.start)
-        return self._file.read(image.size_bytes)
+        held = self._held.get(image.start)
+        return os.pread(self._file.fileno(), image.size_bytes, image.start) if held is None else held
