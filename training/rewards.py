@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kg.link import Lexicon, Linker
+from kg.link import Lexicon, Link, Linker
 from schemas.errors import InputError
 from training.release import Release
 from training.trajectory import answer_in, parse
@@ -96,9 +96,9 @@ class EntityReward:
         """Return the (concept, status) pairs that a text states."""
         return frozenset((link.concept_id, link.status) for link in self._linker.link(text))
 
-    def spans(self, text: str) -> list[tuple[int, int, str]]:
-        """Return (start, end, status) of every concept that a text mentions."""
-        return [(link.start, link.end, link.status) for link in self._linker.link(text)]
+    def links(self, text: str) -> list[Link]:
+        """Return every concept that a text mentions: its place, concept and status."""
+        return self._linker.link(text)
 
     def __call__(self, completion: str, reference: str) -> float:
         """Return the Dice coefficient over (concept, status) pairs, 0 to 1; two texts without concepts give 1."""
