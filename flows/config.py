@@ -87,6 +87,9 @@ class RunConfig(StageConfig):
         pattern=r"^s3://[^/]+",
         description="`s3://bucket/prefix` where machines share shards; `out` then holds copies of what was needed",
     )
+    releases: str | None = Field(
+        default=None, pattern=r"^s3://[^/]+", description="`s3://bucket/prefix` for releases; default: `store` in `out`"
+    )
     demo: DemoConfig | None = Field(default=None, description="draw synthetic slides beside the manifest first")
     runner: RunnerConfig = RunnerConfig()
     graph: GraphConfig = GraphConfig()

@@ -24,7 +24,7 @@ from tasks.tiling.manifest import SlideSource, read_sources
 
 _SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
 _WRITING = ("tasks/generation", "tasks/endpoint", "kg")
-_PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "out", "shards"}
+_PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "out", "shards", "releases"}
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,15 @@ class Plan:
         return BucketShardStore(root, self.config.shards) if self.config.shards else ShardStore(root)
 
     @property
-    def release_store(self) -> Path:
-        """The folder that holds releases."""
-        return self.config.out / "store"
+    def release_store(self) -> Path | str:
+        """The folder, or the address, that holds releases."""
+        return self.config.releases or self.config.out / "store"
+
+    @property
+    def release_address(self) -> str:
+        """Where the run's version lies once it is published."""
+        release = self.config.release
+        return f"{self.release_store}/{release.dataset}/{release.version}"
 
     @property
     def endpoint_folder(self) -> Path:

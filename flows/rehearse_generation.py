@@ -28,6 +28,17 @@ class Rehearsed:
     unknown: list[str] = field(default_factory=list)
 
 
+def calls_table(found: Rehearsed) -> list[str]:
+    """Return calls, tokens and cost by step as lines for people."""
+    lines = [f"{'step':<12}{'calls':>8}{'answered':>10}{'prompt tokens':>15}{'answer tokens':>15}{'cost':>12}"]
+    for step, cost in found.steps.items():
+        price = "unknown" if cost.cost is None else f"{cost.cost:,.2f}"
+        tokens = f"{cost.prompt_tokens:>15,}{cost.completion_tokens:>15,}"
+        lines.append(f"{step:<12}{cost.calls:>8,}{cost.stored:>10,}{tokens}{price:>12}")
+    lines += ["", "prompt tokens are about, answer tokens and cost at most; retries and repairs come on top"]
+    return [*lines, *(f"not counted: {what}" for what in found.unknown)]
+
+
 def rehearse_generation(config: RunConfig) -> Rehearsed:
     """Return what every step would ask that is not answered yet; nothing is sent and nothing is written.
 

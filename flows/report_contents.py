@@ -13,6 +13,7 @@ from PIL import Image
 
 from flows.candidate import finished_shards
 from flows.plan import Plan
+from flows.spending import by_stage, read_spending
 from schemas.arrow import from_table
 from schemas.records import Caption, Field, Perturbation, Question, Reasoning
 from schemas.records.shared import SCALES
@@ -45,7 +46,8 @@ def gather_contents(plan: Plan, release: Release) -> Contents:
         evaluation=evaluation,
         flagged=queue.info.facts["flagged"],
         audited=queue.info.facts["audit"],
-        release_path=f"store/{config.dataset}/{config.version}",
+        release_path=f"{plan.config.releases or 'store'}/{config.dataset}/{config.version}",
+        spending=by_stage(read_spending(plan.endpoint_folder)),
         fingerprint=release.fingerprint,
     )
 

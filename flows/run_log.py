@@ -14,14 +14,14 @@ from typing import IO, Any
 
 from flows.config import RunConfig
 from flows.plan import Plan, make_plan
+from flows.spending import read_spending, total
 from schemas.errors import SlidesmithError
 from schemas.ids import digest
-from tasks.endpoint.ledger import Spent, read_ledger
+from tasks.endpoint.ledger import Spent
 from tasks.settings import code_version
 from tasks.store import ShardInfo
 
 FOLDER = "runs"
-LEDGER = "ledger.jsonl"
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def recorded(config: RunConfig) -> Iterator[None]:
     """Keep a record of what runs inside: written as `running` first, then whole; a killed run leaves the first."""
     plan = make_plan(config)
     found = {shard for shard in plan.shards() if plan.store.find(*shard)}
-    spent = _spent(plan)
+    spent = total(read_spending(plan.endpoint_folder))
     started, clock = datetime.now(UTC), time.monotonic()
     record: dict[str, Any] = {
         "run_id": f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
@@ -55,7 +55,7 @@ def recorded(config: RunConfig) -> Iterator[None]:
             with suppress(SlidesmithError, OSError):  # the inputs may be gone, which is what ended the run
                 after = make_plan(config)  # decisions may have come meanwhile
                 record["stages"] = _stages(after, found)
-                record |= _difference(spent, _spent(after))
+                record |= _difference(spent, total(read_spending(after.endpoint_folder)))
 
 
 @contextmanager
@@ -91,11 +91,6 @@ _COUNTS = ("items_in", "items_out", "rejected", "work_s")
 
 def _counts(info: ShardInfo) -> dict[str, float]:
     return dict(zip(_COUNTS, (info.items_in, info.items_out, sum(info.rejected.values()), info.wall_s), strict=True))
-
-
-def _spent(plan: Plan) -> Spent:
-    rows = read_ledger(plan.endpoint_folder / LEDGER)
-    return Spent(len(rows), sum(row.tokens for row in rows), sum(row.cost or 0.0 for row in rows))
 
 
 def _difference(before: Spent, after: Spent) -> dict[str, float]:

@@ -15,7 +15,7 @@ from training.config import TrainingConfig
 
 
 @task(name="train and evaluate", persist_result=False)
-def train(store: ShardStore, key: str, release: Path, config: TrainingConfig) -> ShardInfo:
+def train(store: ShardStore, key: str, release: str, config: TrainingConfig) -> ShardInfo:
     """Train from a release folder and evaluate on its held-out patients; an interrupted training is taken up again."""
     from training.contrastive import train_contrastive
     from training.evaluate import evaluate
@@ -43,5 +43,4 @@ def train_model(config: RunConfig | Path) -> None:
     if settings.training is None:
         return
     plan = make_plan(settings)
-    release = plan.release_store / settings.release.dataset / settings.release.version
-    train(plan.store, plan.model, release, settings.training)
+    train(plan.store, plan.model, plan.release_address, settings.training)

@@ -30,7 +30,6 @@ def write_report(config: RunConfig | Path) -> None:
     if contents.evaluation is not None:
         _replace(settings.out / "evaluation.json", json.dumps(contents.evaluation, indent=1, sort_keys=True))
         files.append("evaluation.json")
-    files.append(f"store/{settings.release.dataset}/{settings.release.version}/manifest.json")
     _replace(settings.out / "run.json", json.dumps(_outcome(plan, release, contents, files), indent=1, sort_keys=True))
     _artifacts(contents)
 
@@ -82,6 +81,11 @@ def _artifacts(contents: Contents) -> None:
         for row in contents.leaks
     ]
     create_table_artifact(leaks, key="leak-table", description="Text-only accuracy per cell and reader")
+    create_table_artifact(
+        [dict(row) for row in contents.spending],
+        key="cost-ledger",
+        description="What endpoints were asked, and what it cost, over the life of this folder",
+    )
     create_markdown_artifact(
         f"Release `{contents.release_path}`, fingerprint `{contents.fingerprint}`",
         key="release",

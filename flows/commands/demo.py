@@ -23,7 +23,6 @@ def command(out: Path, slides: int, dry_run: bool, verbose: bool, as_json: bool)
     No key, no server to start, no download. Run again, it does only what has changed.
     """
     from flows.config import load_config
-    from flows.session import dry_run_lines, run_curation
     from tasks.settings import ROOT
 
     inputs = out.absolute() / "input"
@@ -31,8 +30,12 @@ def command(out: Path, slides: int, dry_run: bool, verbose: bool, as_json: bool)
     demo = {"slides": slides, "patients": max(3, slides // 2)}
     config = load_config(ROOT / "demo" / "config.yaml", demo=demo, **{key: str(path) for key, path in paths.items()})
     if dry_run:
+        from flows.dry_run import dry_run_lines
+
         result, lines = dry_run_lines(config)
     else:
+        from flows.session import run_curation
+
         quiet_prefect(verbose)
         result, lines = run_curation(config)
     say(result, as_json, lines)

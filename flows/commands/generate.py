@@ -40,19 +40,14 @@ def command(config_file: Path, out: Path | None, dry_run: bool, verbose: bool, a
 
 
 def _rehearsed(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
-    from flows.rehearse_generation import rehearse_generation
+    from flows.rehearse_generation import calls_table, rehearse_generation
 
     if config.generation.endpoint is None:
         return {"steps": {}, "unknown": []}, ["no endpoint is configured: the rules write everything, without a call"]
     found = rehearse_generation(config)
-    lines = [f"{'step':<12}{'calls':>8}{'answered':>10}{'prompt tokens':>15}{'answer tokens':>15}{'cost':>12}"]
-    for step, cost in found.steps.items():
-        price = "unknown" if cost.cost is None else f"{cost.cost:,.2f}"
-        tokens = f"{cost.prompt_tokens:>15,}{cost.completion_tokens:>15,}"
-        lines.append(f"{step:<12}{cost.calls:>8,}{cost.stored:>10,}{tokens}{price:>12}")
-    lines += ["", "prompt tokens are about, answer tokens and cost at most; retries and repairs come on top"]
-    lines += [f"not counted: {what}" for what in found.unknown]
-    return {"steps": {step: asdict(cost) for step, cost in found.steps.items()}, "unknown": found.unknown}, lines
+    return {"steps": {step: asdict(cost) for step, cost in found.steps.items()}, "unknown": found.unknown}, calls_table(
+        found
+    )
 
 
 def _generated(config: RunConfig) -> tuple[dict[str, Any], list[str]]:

@@ -12,7 +12,7 @@ from flows.commands.options import json_option, quiet_prefect, say
 @click.command(name="run")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), required=True, help="YAML of the run.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for store, report and work (overrides the YAML).")
-@click.option("--dry-run", is_flag=True, help="Print what would be done and what is done already.")
+@click.option("--dry-run", is_flag=True, help="Print shards to do and done, calls, tokens and cost; send nothing.")
 @click.option("--verbose", is_flag=True, help="Show Prefect's log.")
 @json_option
 def command(config_file: Path, out: Path | None, dry_run: bool, verbose: bool, as_json: bool) -> None:
@@ -21,12 +21,15 @@ def command(config_file: Path, out: Path | None, dry_run: bool, verbose: bool, a
     Interrupted or killed, the same command continues; with nothing changed it does nothing.
     """
     from flows.config import load_config
-    from flows.session import dry_run_lines, run_curation
 
     config = load_config(config_file, **({"out": str(out.absolute())} if out else {}))
     if dry_run:
+        from flows.dry_run import dry_run_lines
+
         result, lines = dry_run_lines(config)
     else:
+        from flows.session import run_curation
+
         quiet_prefect(verbose)
         result, lines = run_curation(config)
     say(result, as_json, lines)

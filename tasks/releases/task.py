@@ -13,6 +13,6 @@ from tasks.releases.read import Release
 
 
 @task(name="publish release", persist_result=False)
-def publish_candidate(candidate: Candidate, config: ReleaseConfig, store: Path) -> Release:
+def publish_candidate(candidate: Candidate, config: ReleaseConfig, store: Path | str) -> Release:
     """Publish a candidate that passes the gate; the same candidate again gives the release that is there."""
     return publish(candidate, config, store)

@@ -63,6 +63,7 @@ class Contents:
     audited: int
     release_path: str
     fingerprint: str
+    spending: Sequence[Mapping[str, Any]] = ()
 
 
 def count_stages(infos: Sequence[ShardInfo]) -> list[StageCount]:
