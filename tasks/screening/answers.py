@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
@@ -16,6 +17,7 @@ _LABEL_KEYS = ("label", "key", "letter", "id", "index")
 # "B", "(B)", "B.", "B) stroma", "Answer: B"
 _LETTER = re.compile(r"^\s*(?:answer\s*[:=]?\s*)?[\(\[]?([A-Za-z])[\)\].:]?(?:\s+\S.*|\s*)$", re.IGNORECASE | re.DOTALL)
 _BARE_LETTER = re.compile(r"^\s*(?:answer\s*[:=]\s*)?[\(\[]?([A-Za-z])[\)\].:]?\s*$", re.IGNORECASE)
+_MARK = re.compile(r"(?:^|(?<=[\s,;|]))[\(\[]?([A-Za-z])[\)\].:](?=\s)")
 _MARKED = re.compile(r"^\s*[\(\[]?([A-Za-z])[\)\].:]\s+(\S.*)$", re.DOTALL)
 
 
@@ -60,17 +62,30 @@ def _entry(value: Any, place: int) -> tuple[str, str]:
 
 
 def _decoded(value: str) -> Any:
-    """Return what a string of options stands for: JSON, or lines that begin with letters."""
+    """Return what a string of options stands for: JSON, a list as Python prints it (MMMU), or texts behind letters."""
     stripped = value.strip()
     if stripped[:1] in "[{":
-        try:
-            return json.loads(stripped)
-        except json.JSONDecodeError:
-            raise Unusable("options look like JSON but are not") from None
-    parts = [part.strip() for part in re.split(r"\n|\s\|\s|;\s(?=[A-Za-z][\).:])", stripped) if part.strip()]
+        for parse in (json.loads, ast.literal_eval):
+            try:
+                return parse(stripped)
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                continue
+        raise Unusable("options look like JSON but are not")
+    parts = _lettered_parts(stripped) or [part.strip() for part in re.split(r"\n|\s\|\s", stripped) if part.strip()]
     if len(parts) < 2:
         raise Unusable("options are one text, not a list")
     return parts
+
+
+def _lettered_parts(text: str) -> list[str]:
+    """Return the parts of a text that begin with A, B, C and so on; none where it does not begin with A."""
+    starts: list[int] = []
+    for found in _MARK.finditer(text):
+        if found.group(1).upper() == LETTERS[len(starts) % MAX_OPTIONS]:
+            starts.append(found.start())
+    if not starts or starts[0] > 0:
+        return []
+    return [text[start:end].strip().rstrip(",;|") for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
 def read_options(value: Any) -> tuple[list[str], list[str]]:
@@ -113,7 +128,7 @@ def _as_integer(answer: Any) -> int | None:
 
 
 def single(answer: Any) -> Any:
-    """Return the answer of a row, out of a list of one or an object with a text or a label.
+    """Return the answer of a row, out of a list of one, a list of noughts and a one, or an object with text or label.
 
     Raises:
         Unusable: there is none, or more than one.
@@ -121,6 +136,8 @@ def single(answer: Any) -> Any:
     if isinstance(answer, Mapping):
         answer = next((answer[key] for key in (*_LABEL_KEYS, *_TEXT_KEYS) if not is_missing(answer.get(key))), None)
     if isinstance(answer, list | tuple):
+        if len(answer) > 1 and all(value in (0, 1) for value in answer) and sum(answer) == 1:
+            return LETTERS[list(answer).index(1) % MAX_OPTIONS]
         if len(answer) > 1:
             raise Unusable(f"{len(answer)} answers, one is needed")
         answer = answer[0] if answer else None

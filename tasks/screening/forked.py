@@ -56,7 +56,7 @@ def batches(forks: Sequence[Fork], budget: int) -> Iterator[list[int]]:
 def with_back_off(
     forks: Sequence[Fork], budget: int, run: Callable[[list[int]], Result]
 ) -> Iterator[tuple[list[int], Result]]:
-    """Yield (indices, result) of every batch; a batch that does not fit into memory is halved until it does.
+    """Yield (indices, result) of every batch; where one does not fit into memory, all that are left are halved.
 
     Raises:
         StageFailedError: a single question does not fit.
@@ -67,16 +67,23 @@ def with_back_off(
     while waiting:
         batch = waiting.pop()
         try:
-            yield batch, run(batch)
+            result = run(batch)
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
                 raise StageFailedError(
                     f"a question of {forks[batch[0]].tokens} tokens does not fit into the accelerator's memory",
                     remedy="use a smaller model or leave such questions out",
                 ) from error
-            torch.cuda.empty_cache()
-            middle = len(batch) // 2
-            waiting += [batch[middle:], batch[:middle]]
+        else:
+            yield batch, result
+            continue
+        torch.cuda.empty_cache()  # here, where nothing holds the failed batch any more
+        waiting = [half for each in [*waiting, batch] for half in _halves(each)]
+
+
+def _halves(batch: list[int]) -> list[list[int]]:
+    middle = len(batch) // 2
+    return [batch[middle:], batch[:middle]] if middle else [batch]
 
 
 def padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -135,12 +142,15 @@ def adjusted(logits: torch.Tensor, config: Any) -> torch.Tensor:
 
 
 def row_logits(model: Any, states: torch.Tensor, words: torch.Tensor | None = None) -> torch.Tensor:
-    """Return float32 logits of states (r, width) for all words, or for the given ones only (r, words)."""
+    """Return float32 logits of states (r, width) for all words, or for the given ones only (r, words).
+
+    Of given words the products are taken in float32 as well: logits near 20 stand an eighth apart in bfloat16.
+    """
     import torch
 
     head = model.get_output_embeddings()
     with torch.inference_mode():
-        weight = head.weight if words is None else head.weight[words]
+        weight = head.weight if words is None else head.weight[words].float()
         logits = states.to(weight.dtype) @ weight.T
         bias = getattr(head, "bias", None)
         if bias is not None:

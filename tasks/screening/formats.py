@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,103 +13,10 @@ from schemas.rejection import Reason
 from tasks.screening.answers import Style, Unusable, answer_index, answer_styles, is_missing, read_options, single
 from tasks.screening.columns import Columns, find_columns
 from tasks.screening.items import LETTERS, MAX_OPTIONS, MIN_OPTIONS, Item, normalised
+from tasks.screening.rows import read_rows
 
 Row = dict[str, Any]
-_LISTS = ("questions", "data", "items", "examples", "rows", "records", "test", "instances", "samples")
-_READABLE = "give .json, .jsonl or .parquet"
 _STYLE_ROWS = 2_000  # rows that decide how answers are to be read
-
-
-def _decode(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            f"{path.name} is not UTF-8 text (byte {error.start})", remedy="save it as UTF-8"
-        ) from error
-
-
-def _json_lines(text: str, name: str) -> list[Any]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: texts hold other separators
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise FileFormatError(
-                    f"{name}, line {number} is not JSON", remedy="the file may be cut off: one whole object per line"
-                ) from error
-    return rows
-
-
-def _json_rows(text: str, name: str) -> list[Any]:
-    """Return the rows of a JSON document: a list, a list under a known name, rows by id, or columns."""
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        lines = [line for line in text.split("\n") if line.strip()]
-        if len(lines) > 1 and lines[0].strip().startswith("{") and lines[0].strip().endswith("}"):
-            return _json_lines(text, name)
-        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise FileFormatError(f"{name} is not JSON ({where})", remedy="the file may be cut off") from error
-    if isinstance(document, dict):
-        inner = next((document[key] for key in _LISTS if isinstance(document.get(key), list)), None)
-        if inner is not None:
-            return list(inner)
-        values = list(document.values())
-        if values and all(isinstance(value, dict) for value in values) and "question" not in document:
-            return [{"id": key, **value} for key, value in document.items()]
-        if values and all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
-            return [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
-        document = [document]
-    if not isinstance(document, list):
-        raise FileFormatError(
-            f"{name} holds a {type(document).__name__}, not questions", remedy="give a list of objects"
-        )
-    return document
-
-
-def _parquet_rows(path: Path) -> list[Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-        images = {column.name for column in file.schema_arrow if _holds_bytes(column.type)}
-        names = [name for name in file.schema_arrow.names if name not in images]
-        return list(file.read(columns=names).to_pylist())
-    except (pa.ArrowException, OSError) as error:
-        raise FileFormatError(f"{path.name} is not a readable Parquet file", remedy="it may be cut off") from error
-
-
-def _holds_bytes(kind: Any) -> bool:
-    import pyarrow as pa
-
-    if pa.types.is_struct(kind):
-        return any(_holds_bytes(kind.field(i).type) for i in range(kind.num_fields))
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def read_rows(path: Path) -> list[Any]:
-    """Return the rows of a file as plain objects, whatever their shape.
-
-    Raises:
-        FileFormatError: the file is missing, of another kind, cut off, or holds no rows.
-    """
-    if not path.is_file():
-        raise FileFormatError(f"{path.name} is not a file", remedy=_READABLE)
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        rows = _parquet_rows(path)
-    elif suffix in (".jsonl", ".ndjson"):
-        rows = _json_lines(_decode(path), path.name)
-    elif suffix == ".json":
-        rows = _json_rows(_decode(path), path.name)
-    else:
-        raise FileFormatError(f"{path.name}: files of type {suffix or 'none'} are not read", remedy=_READABLE)
-    if not rows:
-        raise FileFormatError(f"{path.name} holds no questions", remedy="give at least one")
-    return rows
 
 
 def _names(rows: Iterable[Any]) -> list[str]:
@@ -142,8 +48,10 @@ def _cell(row: Row, column: str | None, otherwise: str) -> str:
 class _Reader:
     """Turns rows into items one by one, and remembers why a row cannot become one."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, whole: bool) -> None:
         self.columns = columns
+        self._tells = whole and columns.group is not None  # otherwise equal rows may be about different images
+        self._met: dict[str, str] = {}
         self.items: list[Item] = []
         self.rejections: list[Rejection] = []
         self._seen: set[str] = set()
@@ -157,6 +65,14 @@ class _Reader:
             name = f"{name} (row {place + 1})"
         self._seen.add(name)
         return name
+
+    def repeats(self, row: Row, row_id: str) -> str | None:
+        """Return the id of an earlier row that says the same of the same patient or image, or None."""
+        if not self._tells:
+            return None
+        content = {name: value for name, value in row.items() if name != self.columns.id}
+        earlier = self._met.setdefault(digest(repr(content)), row_id)
+        return None if earlier == row_id else earlier
 
     def parse(self, row: Any, row_id: str) -> tuple[Row, Any, list[str], list[str]] | None:
         """Return row, answer, labels and option texts, or None after a rejection."""
@@ -179,6 +95,8 @@ class _Reader:
             self.reject(row_id, "empty_option", f"option {texts.index('') + 1} of {len(texts)} is empty")
         elif len({normalised(text) for text in texts}) < len(texts):
             self.reject(row_id, "duplicate_options", "two options are the same text")
+        elif earlier := self.repeats(row, row_id):
+            self.reject(row_id, "duplicate_item", f"the same as {earlier}")
         else:
             try:
                 return row, single(row.get(self.columns.answer or "")), labels, texts
@@ -239,9 +157,10 @@ def read_items(
     Raises:
         FileFormatError: the file cannot be read as questions at all, or no row can be used.
     """
-    rows = read_rows(path)
+    found_rows = read_rows(path)
+    rows = found_rows.values
     wanted = Columns(question=question, options=options, answer=answer, group=group, type=type, id=id)
-    reader = _Reader(find_columns(_names(rows), wanted, file=path.name))
+    reader = _Reader(find_columns(_names(rows), wanted, file=path.name), found_rows.whole)
     names = [reader.identify(row, place) for place, row in enumerate(rows)]
     parsed = [(name, reader.parse(row, name)) for name, row in zip(names, rows, strict=True)]
     usable = [(answer_, labels, texts) for _, found in parsed if found for _, answer_, labels, texts in [found]]

@@ -111,7 +111,8 @@ class Screening:
     def summary(self) -> dict[str, Any]:
         """Return the counts and verdicts that a run report shows, as plain values."""
         by_verdict = {gate: sum(cell.verdict == gate for cell in self.cells if cell.level == "cell") for gate in _GATES}
-        strongest = max((row for row in self.rows if row.cell == self.whole.name), key=lambda row: row.accuracy)
+        whole = (self.whole.level, self.whole.name)
+        strongest = max((row for row in self.rows if (row.level, row.cell) == whole), key=lambda row: row.accuracy)
         certifier = self.certifier
         return {
             "items": len(self.panel.items),

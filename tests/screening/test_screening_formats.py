@@ -57,7 +57,10 @@ def keys(items: list[Item]) -> list[int]:
         ([{"key": letter, "value": text} for letter, text in zip("ABCD", TEXTS, strict=True)], ["A", "C", "D", "B"]),
         ([f"{letter}. {text}" for letter, text in zip("ABCD", TEXTS, strict=True)], ["A", "C", "D", "B"]),
         (json.dumps(TEXTS), ["A", "C", "D", "B"]),
+        (repr(TEXTS), ["A", "C", "D", "B"]),
+        (TEXTS, [[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0]]),
         ("A) adenocarcinoma\nB) lymphoma\nC) sarcoma\nD) melanoma", ["A", "C", "D", "B"]),
+        ("(A) adenocarcinoma, (B) lymphoma, (C) sarcoma, (D) melanoma", ["A", "C", "D", "B"]),
     ],
 )
 def test_options_and_answers_are_read_in_every_usual_form(
@@ -135,6 +138,10 @@ def test_ragged_columns_give_ragged_options(tmp_path: Path) -> None:
         {"version": 1, "questions": rows_of(TEXTS, ["A"])},
         {"q1": rows_of(TEXTS, ["A"])[0]},
         {"question": [QUESTION], "options": [TEXTS], "answer": ["A"]},
+        [
+            {"question": {"stem": QUESTION, "choices": [{"text": t, "label": "ABCD"[n]} for n, t in enumerate(TEXTS)]}}
+            | {"answerKey": "A"}
+        ],
         rows_of(TEXTS, ["A"])[0],
     ],
 )
@@ -188,6 +195,28 @@ def test_rows_that_cannot_be_used_are_counted_with_their_reasons(tmp_path: Path)
 def test_ids_that_occur_twice_are_told_apart(tmp_path: Path) -> None:
     items, _ = read_items(write(tmp_path / "f.json", rows_of(TEXTS, ["A", "B"], id="same")))
     assert [item.item_id for item in items] == ["same", "same (row 2)"]
+
+
+def test_a_row_that_repeats_another_is_left_out_where_the_file_tells_images_apart(tmp_path: Path) -> None:
+    rows = [{**row, "id": n, "image": f"{n % 2}.png"} for n, row in enumerate(rows_of(TEXTS, ["A", "A"]) * 2)]
+    for row in rows:
+        row["question"] = QUESTION
+    items, rejections = read_items(write(tmp_path / "f.jsonl", rows))
+    assert [item.item_id for item in items] == ["0", "1"]
+    assert [(r.item_id, r.reason, r.detail) for r in rejections] == [
+        ("2", "duplicate_item", "the same as 0"),
+        ("3", "duplicate_item", "the same as 1"),
+    ]
+    unnamed = [{name: value for name, value in row.items() if name != "image"} for row in rows]
+    assert len(read_items(write(tmp_path / "unnamed.jsonl", unnamed))[0]) == 4
+    stored = [{**row, "image": {"bytes": b"x"}, "patient": "p"} for row in rows]
+    assert len(read_items(write(tmp_path / "stored.parquet", stored))[0]) == 4
+
+
+def test_half_a_character_is_read_and_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text(json.dumps(rows_of(["\ud83d", "\U0001f642", "c"], [1, 1])))
+    items, _ = read_items(tmp_path / "f.json")
+    assert items[0].options == ("?", "\U0001f642", "c")
 
 
 def test_other_languages_are_read_as_they_are(tmp_path: Path) -> None:
@@ -294,13 +323,13 @@ def test_lists_and_letters_mean_the_same_options(texts: list[str]) -> None:
     assert read_options(texts)[1] == read_options(as_letters)[1]
 
 
-def test_forty_thousand_rows_are_read_in_seconds(tmp_path: Path) -> None:
+def test_ten_thousand_rows_are_read_in_seconds(tmp_path: Path) -> None:
     path = tmp_path / "large.jsonl"
     with path.open("w") as stream:
-        for n in range(40_000):
+        for n in range(10_000):
             stream.write(json.dumps({"question": f"{QUESTION} {n}", "options": TEXTS, "answer": LETTERS[n % 4]}) + "\n")
     started = time.process_time()
     items, rejections = read_items(path)
-    assert len(items) == 40_000
+    assert len(items) == 10_000
     assert rejections == []
-    assert time.process_time() - started < 8
+    assert time.process_time() - started < 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from schemas.errors import InputError, StageFailedError
 from tasks.screening.causal_model import CausalModel, load_model
 from tasks.screening.config import LanguageModelConfig, Mode, ScreeningConfig
-from tasks.screening.forked import Fork, batches, with_back_off
+from tasks.screening.forked import Fork, batches, row_logits, with_back_off
 from tasks.screening.items import Item, panel_of
 from tasks.screening.language_model import LanguageModelReader, language_model_readers
 from tasks.screening.planted import planted_items
@@ -122,6 +123,18 @@ def test_what_was_asked_is_not_asked_again_and_a_torn_line_is(
     assert asked == [len(mixed) - 10]
 
 
+def test_letters_are_told_apart_more_finely_than_the_weights_type_can() -> None:
+    width, words = 64, torch.tensor([3, 5, 7, 9])
+    torch.manual_seed(0)
+    head = torch.nn.Linear(width, 40, bias=False).to(torch.bfloat16)
+    model = SimpleNamespace(get_output_embeddings=lambda: head, config=None)
+    states = (60 * torch.randn(50, width)).to(torch.bfloat16)
+    exact = (states.double() @ head.weight.double().T)[:, words]
+    assert exact.abs().max() > 16
+    assert (row_logits(model, states, words) - exact).abs().max() < 1e-3
+    assert (row_logits(model, states)[:, words] - exact).abs().max() > 0.02
+
+
 def test_a_question_that_is_longer_than_the_model_reads_keeps_its_end(loaded: CausalModel, mixed: list[Item]) -> None:
     item = mixed[-1]
     long = Item("long", " ".join([item.question] * 60), item.options, item.key)
@@ -153,7 +166,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved() -> None:
 
     done = [i for batch, _ in with_back_off(forks, 1000, run) for i in batch]
     assert done == sorted(done) == list(range(8))
-    assert tried == [8, 4, 2, 2, 4, 2, 2]
+    assert tried == [8, 4, 2, 2, 2, 2]  # what did not fit once is not tried again
 
     def never(batch: list[int]) -> int:
         raise torch.OutOfMemoryError("full")
