@@ -23,6 +23,7 @@ _VERBS = {
     "train": "train from a release",
     "evaluate": "evaluate a trained model with its blind control",
     "runs": "what earlier runs did, at what cost; SQL over it",
+    "deploy": "register pools, limits, automations and deployments with a Prefect server",
     "doctor": "what is installed and what works",
 }
 

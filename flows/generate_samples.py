@@ -9,6 +9,7 @@ from prefect import flow
 
 from flows.config import RunConfig, RunnerConfig, resolve_config
 from flows.execution import gather, task_runner
+from flows.limits import endpoint_slots, slots
 from flows.plan import Plan, make_plan
 from tasks.generation.expert_captions import read_expert_captions
 from tasks.generation.task import attach, link, write_questions, write_texts
@@ -19,6 +20,14 @@ def generate_samples(config: RunConfig | Path) -> None:
     """Link the reports, say what each field shows, and write everything that is generated from it."""
     settings = resolve_config(config)
     plan = make_plan(settings)
+    if all(plan.store.find(*shard) for shard in plan.generated()):
+        return
+    with slots(*endpoint_slots(settings.generation.endpoint)):
+        _generate(plan)
+
+
+def _generate(plan: Plan) -> None:
+    settings = plan.config
     names = [source.name for source in plan.sources]
     graph = plan.store.open("graph", plan.graph)
     files, root = plan.report_files()

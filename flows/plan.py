@@ -191,6 +191,11 @@ class Plan:
         if self.config.training:
             yield "model", self.model
 
+    def generated(self) -> Iterator[tuple[str, str]]:
+        """Yield (stage, key) of every shard of generation."""
+        stages = {"reports", "features", "texts", "questions"}
+        yield from (shard for shard in self.shards() if shard[0] in stages)
+
     def portable_config(self) -> dict[str, Any]:
         """Return the configuration without paths of this host, for manifests and lineage."""
         plain = self.config.model_dump(mode="json", exclude=_PATH_KEYS)

@@ -1,4 +1,4 @@
-"""`make server`: a Prefect server and a worker on this machine, with the deployments of `prefect.yaml` registered."""
+"""`make server`: a Prefect server and a worker on this machine, with everything of `prefect.yaml` registered."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from tasks.settings import ROOT
 
 _PORT = 4200
 _START_S = 180.0
+SETTINGS = {
+    # Slots that a killed server had lent out are known to the next one.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+"""What a server and its workers are told by their environment; compose.yaml says the same."""
 
 
 def _wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:
@@ -30,21 +37,20 @@ def _wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """Start the server, register the deployments, and work until interrupted."""
+    """Start the server, register everything, and work until interrupted."""
     api = f"http://127.0.0.1:{_PORT}/api"
-    environment = {**os.environ, "PREFECT_API_URL": api, "SLIDESMITH_HOME": str(ROOT)}
-    command = [sys.executable, "-m", "prefect"]
+    environment = {**SETTINGS, **os.environ, "PREFECT_API_URL": api, "SLIDESMITH_HOME": str(ROOT)}
+    prefect = [sys.executable, "-m", "prefect"]
     server = subprocess.Popen(  # noqa: S603  our own arguments
-        [*command, "server", "start", "--host", "127.0.0.1", "--port", str(_PORT)], env=environment
+        [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(_PORT)], env=environment
     )
     try:
         _wait_until_healthy(api, server)
         for step in (
-            ["work-pool", "create", "cpu", "--type", "process", "--overwrite"],
-            ["deploy", "--all", "--no-prompt"],
+            [sys.executable, "-m", "flows.cli", "deploy"],
+            [*prefect, "worker", "start", "--pool", "cpu"],
         ):
-            subprocess.run([*command, *step], env=environment, cwd=ROOT, check=True)  # noqa: S603
-        subprocess.run([*command, "worker", "start", "--pool", "cpu"], env=environment, cwd=ROOT, check=False)  # noqa: S603
+            subprocess.run(step, env=environment, cwd=ROOT, check=step[-1] == "deploy")  # noqa: S603
     except KeyboardInterrupt:
         pass
     finally:

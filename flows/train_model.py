@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import flow, task
 
 from flows.config import RunConfig, resolve_config
+from flows.limits import gpu_slots, slots
 from flows.plan import make_plan
 from flows.progress import progress
 from tasks.store import ShardInfo, ShardStore, ShardWriter
@@ -43,4 +44,7 @@ def train_model(config: RunConfig | Path) -> None:
     if settings.training is None:
         return
     plan = make_plan(settings)
-    train(plan.store, plan.model, plan.release_address, settings.training)
+    if plan.store.find("model", plan.model):
+        return
+    with slots(*gpu_slots(wanted=settings.training.device != "cpu")):
+        train(plan.store, plan.model, plan.release_address, settings.training)

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.deploy import register
+from flows.limits import slots
+from flows.server import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFECT = [sys.executable, "-m", "prefect"]
@@ -17,10 +26,32 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def environment(served: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The deployments of prefect.yaml, and a worker for them."""
-    prefect(served, "work-pool", "create", "cpu", "--type", "process")
-    prefect(served, "deploy", "--all", "--no-prompt")
+def alerts() -> Iterator[tuple[str, list[str]]]:
+    """Where a failed run is told of: an address on loopback, and what came there."""
+    told: list[str] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hook", told
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def environment(
+    served: dict[str, str], alerts: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """Everything of prefect.yaml, and a worker."""
+    deployed = run({**served, "SLIDESMITH_ALERT_URL": alerts[0]}, "-m", "flows.cli", "deploy", "--json")
+    assert json.loads(deployed)["automations"] == ["runs whose process has died", "tell of failed runs"]
     with (tmp_path_factory.mktemp("worker") / "worker.log").open("wb") as log:
         command = [*PREFECT, "worker", "start", "--pool", "cpu"]
         worker = subprocess.Popen(command, env=served, cwd=ROOT, stdout=log, stderr=log)
@@ -32,8 +63,12 @@ def environment(served: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 
 
 def prefect(settings: dict[str, str], *arguments: str) -> str:
+    return run(settings, "-m", "prefect", *arguments)
+
+
+def run(settings: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [*PREFECT, *arguments], env=settings, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400
+        [sys.executable, *arguments], env=settings, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -43,6 +78,64 @@ def test_every_deployment_is_registered(environment: dict[str, str]) -> None:
     listed = prefect(environment, "deployment", "ls")
     for deployment in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]:
         assert deployment["name"] in listed
+
+
+def test_what_is_registered_again_is_not_doubled(
+    environment: dict[str, str], alerts: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIDESMITH_ALERT_URL", alerts[0])
+    wanted = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]
+    with (
+        temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
+        get_client(sync_client=True) as client,
+    ):
+        before = client.read_automations_by_name("tell of failed runs")
+        register(wanted)
+        after = client.read_automations_by_name("tell of failed runs")
+        assert [automation.id for automation in after] == [automation.id for automation in before]
+        assert client.read_global_concurrency_limit_by_name("gpu").limit == 1
+
+
+def test_a_failed_run_is_told_of(environment: dict[str, str], alerts: tuple[str, list[str]], tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yaml"
+    prefect(environment, "deployment", "run", "curate/nightly", "--param", f"config={missing}")
+    limit = time.monotonic() + 60
+    while not alerts[1]:
+        assert time.monotonic() < limit
+        time.sleep(0.2)
+    (text,) = alerts[1]
+    assert text.startswith("Slidesmith: curate (")
+    assert "there is no configuration file" in text
+
+
+def test_runs_on_a_server_take_turns_before_an_endpoint(served: dict[str, str]) -> None:
+    seen: list[str] = []
+
+    def work() -> None:
+        with temporary_settings({PREFECT_API_URL: served["PREFECT_API_URL"]}), slots("endpoint:127.0.0.1:8000"):
+            seen.append("in")
+            time.sleep(0.5)
+            seen.append("out")
+
+    several = [threading.Thread(target=work) for _ in range(2)]
+    for thread in several:
+        thread.start()
+    for thread in several:
+        thread.join(timeout=60)
+    assert seen == ["in", "out", "in", "out"]
+
+
+def test_the_compose_file_starts_what_there_is() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    told = {name: services[name]["command"] for name in ("deployments", "review")}
+    assert told["deployments"] == ["slidesmith", "deploy"]
+    options = [word for word in told["review"] if word.startswith("--")]
+    spoken = run({"PATH": "/usr/bin"}, "-m", "flows.cli", *told["review"][1:3], "--help")
+    assert all(option in spoken for option in options)
+    pools = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]["pools"]
+    assert services["worker"]["command"][-1] in pools
+    everywhere = {**services["worker"]["environment"], **services["server"]["environment"]}
+    assert everywhere.items() >= SETTINGS.items()
 
 
 def test_a_worker_runs_the_curate_deployment(environment: dict[str, str], inputs: Path, tmp_path: Path) -> None:
