@@ -96,6 +96,14 @@ def proxied_user(request: Request) -> str | None:
     return request.headers.get(settings.user_header or "") if peer in settings.proxies else None
 
 
+def address_of(request: Request) -> str:
+    """Return the address that asks; behind a trusted proxy the last that it names: the one it has heard itself."""
+    peer = request.client.host if request.client else ""
+    if peer not in settings_of(request).proxies:
+        return peer
+    return request.headers.get("x-forwarded-for", peer).split(",")[-1].strip()
+
+
 def _proxied_session(request: Request, desk: sqlite3.Connection, name: str | None) -> Session | None:
     user = find_user(desk, name) if name else None
     if user is None:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from review_app.access import Connections, SignInNeededError
 from review_app.deep_zoom import SlideShelf
 from review_app.guard import BodyTooLargeError, Guard
-from review_app.pages import STATIC, message, version
+from review_app.pages import STATIC, message, render, version
 from review_app.routes import admin, entry, images, items, queue
 from review_app.settings import PageSettings
 from review_app.throttle import Leases, Throttle
@@ -67,9 +67,12 @@ class _Lasting(StaticFiles):
 def _add_handlers(app: FastAPI) -> None:
     @app.exception_handler(SignInNeededError)
     def sign_in(request: Request, error: Exception) -> Response:
-        if request.method == "GET" and "image" not in request.headers.get("accept", "text/html").split(",")[0]:
-            return RedirectResponse("/login", 303)
-        return PlainTextResponse("Sign in first.", 401)
+        if request.method != "GET" or "image" in request.headers.get("accept", "text/html").split(",")[0]:
+            return PlainTextResponse("Sign in first.", 401)
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            # A link from another site, such as Prefect's: the browser keeps the strict cookie until we ask ourselves.
+            return render(request, "arrive.html", here=f"{request.url.path}?{request.url.query}")
+        return RedirectResponse("/login", 303)
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: Exception) -> Response:

@@ -24,6 +24,7 @@ class PageSettings:
     """Cookies are sent over TLS only."""
     user_header: str | None = None
     """Header in which a reverse proxy names the signed-in user; trusted from `proxies` alone."""
-    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies: they name users and say for whom they forward; nobody else is believed."""
     session_hours: float = 12.0
     max_body_bytes: int = 65_536

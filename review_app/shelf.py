@@ -19,7 +19,8 @@ _VISIBLE = (
     "i.open AND (:settles OR NOT EXISTS (SELECT 1 FROM assignments a WHERE a.item_id = i.item_id)"
     " OR EXISTS (SELECT 1 FROM assignments a WHERE a.item_id = i.item_id AND a.user = :user))"
 )
-_UNREAD = "(s.decision IS NULL AND i.state IN ('to_read', 'second'))"
+# Whoever was shown the key to settle an item has a standing without an answer, and reads it no more.
+_UNREAD = "(s.decision IS NULL AND s.answered IS NOT 0 AND i.state IN ('to_read', 'second'))"
 _SHOWN: dict[str, str] = {
     "to_read": _UNREAD,
     "read": "(s.decision IS NOT NULL OR s.answered)",
@@ -34,6 +35,7 @@ class Standing:
     """Where one user stands with one item."""
 
     answered: bool = False
+    key_seen: bool = False
     decision: str | None = None
     latest: str = ""
 
@@ -70,7 +72,7 @@ def standing_of(desk: sqlite3.Connection, user: User, item: ReviewItem) -> Stand
     """Return where a user stands with an item."""
     query = "SELECT answered, decision, latest FROM standings WHERE item_id = ? AND reviewer = ?"
     row = desk.execute(query, (item.item_id, user.name)).fetchone()
-    return Standing(bool(row["answered"]), row["decision"], row["latest"]) if row else Standing()
+    return Standing(bool(row["answered"]), True, row["decision"], row["latest"]) if row else Standing()
 
 
 def blind_answer(desk: sqlite3.Connection, user: User, item: ReviewItem) -> int | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from review_app.access import Desk, OwnForm, cookie_name, settings_of
+from review_app.access import Desk, OwnForm, address_of, cookie_name, settings_of
 from review_app.accounts import User, add_user, check_password, close_session, find_user, open_session
 from review_app.pages import message, render, set_cookie
 
@@ -38,8 +38,7 @@ def login(
 ) -> Response:
     """Sign in with name and password; after five failures a name or an address waits five minutes."""
     throttle = request.app.state.throttle
-    address = request.client.host if request.client else ""
-    keys = (f"name {name}", f"address {address}")
+    keys = (f"name {name}", f"address {address_of(request)}")
     if throttle.is_closed(*keys):
         return render(request, "login.html", 429, fault="Too many attempts. Wait five minutes.")
     user = check_password(desk, name, password)

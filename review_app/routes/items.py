@@ -15,15 +15,16 @@ from review_app.accounts import Session, User
 from review_app.pages import render
 from review_app.routes.forms import CANNOT_TELL, REASONS, edit_of, reason_of, seconds
 from review_app.routes.queue import Dimension, PublicId, just_done
+from schemas.errors import ReviewConflictError
 from schemas.records.review import Decision
 from tasks.review.items import ReviewItem
-from tasks.review.journal import record, write_log
+from tasks.review.journal import KEY_SEEN, record, show_key, write_log
 
 router = APIRouter(prefix="/items/{public_id}")
 ItemId = Annotated[str, Path(pattern=r"^item_[0-9a-f]{20}$")]
 After = Annotated[str, Form(pattern=r"^([0-9a-f]{64})?$")]
 Duration = Annotated[str, Form(max_length=16)]
-Mode = Literal["blind", "decide", "done", "settle"]
+Mode = Literal["blind", "decide", "done", "settle", "seen"]
 
 
 def _find(desk: sqlite3.Connection, user: User, public_id: str) -> tuple[ReviewItem, str]:
@@ -41,13 +42,19 @@ def mode_of(user: User, state: str, standing: shelf.Standing) -> Mode:
         return "settle"
     if standing.decision not in (None, "skip"):
         return "done"
-    return "decide" if standing.answered else "blind"
+    if standing.answered:
+        return "decide"
+    return "seen" if standing.key_seen else "blind"
 
 
 def _panel(desk: sqlite3.Connection, session: Session, item: ReviewItem, state: str) -> dict[str, Any]:
     """Return what the panel shows. In blind mode nothing but the blind view leaves this function."""
     standing = shelf.standing_of(desk, session.user, item)
     mode = mode_of(session.user, state, standing)
+    if mode == "seen":
+        raise ReviewConflictError(KEY_SEEN, remedy="somebody else answers it from the images")
+    if mode == "settle":
+        show_key(desk, item, session.user.name)
     values: dict[str, Any] = {
         "session": session,
         "mode": mode,

@@ -107,7 +107,8 @@ class WholeSlide {
 
   fitNext(immediately = false) {
     if (!this.viewer?.isOpen()) return;
-    this.fitted = (this.fitted + 1) % this.tiles.length;
+    this.fitted = (this.fitted + 1) % (this.tiles.length + 1);
+    if (this.fitted === this.tiles.length) { this.viewer.viewport.goHome(immediately); return; }
     const box = this.rect(this.tiles[this.fitted]);
     const margin = box.width * 0.6;
     box.x -= margin; box.y -= margin; box.width += 2 * margin; box.height += 2 * margin;

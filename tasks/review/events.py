@@ -85,8 +85,8 @@ def new_event(
 def verify_chain(events: Sequence[ReviewEvent], *, previous: str | None = None) -> None:
     """Check that nothing in a log was changed, removed or put in, and that the protocol was kept.
 
-    A verdict needs an earlier blind answer of the same reviewer on the same item; an undo takes back an own event that
-    is in the log and was not taken back before.
+    A verdict needs an earlier blind answer of the same reviewer on the same item; who has settled an item knows its key
+    and answers it no more; an undo takes back an own event that is in the log and was not taken back before.
 
     Args:
         events: the log, oldest first.
@@ -96,6 +96,7 @@ def verify_chain(events: Sequence[ReviewEvent], *, previous: str | None = None) 
         ReviewError: the first event that is wrong, and why.
     """
     answered: set[tuple[str, str]] = set()
+    settled: set[tuple[str, str]] = set()
     open_to_undo: dict[str, ReviewEvent] = {}
     for number, event in enumerate(events, start=1):
         where = f"review event {number} ({event.kind} of {event.item_id})"
@@ -107,13 +108,14 @@ def verify_chain(events: Sequence[ReviewEvent], *, previous: str | None = None) 
         _check_time(event.at, where)
         payload = payload_of(event)
         check_payload(event.kind, payload, where)
-        _check_protocol(event, payload, answered, open_to_undo, where)
+        _check_protocol(event, payload, answered, settled, open_to_undo, where)
 
 
 def _check_protocol(
     event: ReviewEvent,
     payload: Mapping[str, Any],
     answered: set[tuple[str, str]],
+    settled: set[tuple[str, str]],
     open_to_undo: dict[str, ReviewEvent],
     where: str,
 ) -> None:
@@ -121,6 +123,10 @@ def _check_protocol(
     if event.kind == "blind":
         if who in answered:
             raise ReviewError(f"{where}: {event.reviewer} answered before", remedy="the first blind answer stands")
+        if who in settled:
+            raise ReviewError(
+                f"{where}: {event.reviewer} settled it before", remedy="who knows the key does not answer"
+            )
         answered.add(who)
     elif event.kind == "verdict" and who not in answered:
         raise ReviewError(f"{where}: {event.reviewer} has not answered blind", remedy="answer from the images first")
@@ -128,6 +134,8 @@ def _check_protocol(
         target = open_to_undo.pop(payload["event_id"], None)
         if target is None or (target.item_id, target.reviewer) != who:
             raise ReviewError(f"{where}: there is no such event to take back", remedy="undo an own decision, once")
+    if event.kind == "adjudicate":
+        settled.add(who)
     if event.kind in ("verdict", "adjudicate"):
         open_to_undo[event.event_id] = event
 

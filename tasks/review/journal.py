@@ -21,6 +21,7 @@ from tasks.review.payloads import EDITABLE
 LOG = "decisions.jsonl"
 _COLUMNS = "event_id, item_id, reviewer, kind, payload, at, duration_s, previous"
 _TAIL_BYTES = 1 << 18
+KEY_SEEN = "you have seen the key of this item, to settle it"
 
 
 def events_of(connection: sqlite3.Connection, item_id: str | None = None, after: int = 0) -> list[ReviewEvent]:
@@ -116,8 +117,10 @@ def _in_order(
     standing: Any,
 ) -> Mapping[str, Any]:
     decided = standing is not None and standing["decision"] not in (None, "skip")
-    if kind == "blind" and standing is not None and standing["answered"]:
-        raise ReviewConflictError("you have answered this item", remedy="the first blind answer stands")
+    if kind == "blind" and standing is not None:
+        if standing["answered"]:
+            raise ReviewConflictError("you have answered this item", remedy="the first blind answer stands")
+        raise ReviewConflictError(KEY_SEEN, remedy="somebody else answers it from the images")
     if kind == "verdict":
         if standing is None or not standing["answered"]:
             raise ReviewConflictError("answer from the images first", remedy="a verdict comes after the blind answer")
@@ -134,6 +137,14 @@ def _in_order(
     if kind == "undo":
         return {"event_id": _last_decision(connection, item.item_id, reviewer)}
     return payload
+
+
+def show_key(connection: sqlite3.Connection, item: ReviewItem, reviewer: str) -> None:
+    """Write down that a reviewer is shown the key to settle an item: they can no longer answer it blind."""
+    row = (item.item_id, reviewer)
+    if not connection.execute("SELECT 1 FROM standings WHERE item_id = ? AND reviewer = ?", row).fetchone():
+        with writing(connection):
+            connection.execute("INSERT OR IGNORE INTO standings VALUES (?, ?, 0, NULL, '')", row)
 
 
 def _last_decision(connection: sqlite3.Connection, item_id: str, reviewer: str) -> str:
@@ -167,6 +178,15 @@ def state_of(connection: sqlite3.Connection, item: ReviewItem) -> str:
     if ruling.outcome != "undecided":
         return ruling.outcome
     return "differ" if ruling.differ else "second" if ruling.readings else "to_read"
+
+
+def refresh_states(connection: sqlite3.Connection) -> None:
+    """Bring the states of all items that have events up to date, for a new queue may ask for other readers."""
+    rows = connection.execute("SELECT content FROM items WHERE item_id IN (SELECT item_id FROM events)").fetchall()
+    with writing(connection):
+        for item in (ReviewItem.from_json(row["content"]) for row in rows):
+            state = state_of(connection, item)
+            connection.execute("UPDATE items SET state = ? WHERE item_id = ?", (state, item.item_id))
 
 
 def write_log(connection: sqlite3.Connection, path: Path) -> int:

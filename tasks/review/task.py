@@ -15,6 +15,7 @@ from tasks.review.desk import DESK, fill_items, fill_tiles, held_fields, make_de
 from tasks.review.events import write_events
 from tasks.review.gather import TEXT_KEYS, Texts, draft_items, field_tiles, ids_of, queue_entries
 from tasks.review.items import ReviewItem
+from tasks.review.journal import refresh_states
 from tasks.review.queue import open_queue
 from tasks.review.rescreen import Screener, hold_what_leaks
 from tasks.review.texts import NOBODY, TextRows, apply_to_texts
@@ -58,6 +59,7 @@ def set_desk(queue: Shard, tiling: Sequence[Shard], folder: Path) -> None:
     items = [ReviewItem.from_json(line) for line in lines]
     with make_desk(folder / DESK) as desk:
         fill_items(desk, items)
+        refresh_states(desk)
         fill_tiles(desk, field_tiles(tiling, {item.field_id for item in items} - held_fields(desk)))
 
 

@@ -103,6 +103,12 @@ def test_the_first_blind_answer_stands() -> None:
         verify_chain(events)
 
 
+def test_who_settled_an_item_does_not_answer_it_afterwards() -> None:
+    events = chain(("mcq_a", "eve", "adjudicate", {"decision": "accept"}), ("mcq_a", "eve", "blind", {"answer": 1}))
+    with pytest.raises(ReviewError, match="eve settled it before"):
+        verify_chain(events)
+
+
 def test_only_an_own_decision_can_be_undone_and_only_once() -> None:
     events = decided()
     target = events[1].event_id

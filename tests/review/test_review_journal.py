@@ -14,7 +14,7 @@ from tasks.review.decisions import read_decisions
 from tasks.review.desk import fill_items, make_desk, open_desk
 from tasks.review.events import new_event, verify_chain, write_events
 from tasks.review.items import ReviewItem
-from tasks.review.journal import collect_log, events_of, record, write_log
+from tasks.review.journal import collect_log, events_of, record, refresh_states, write_log
 from tasks.review.queue import open_queue, readers_of
 from tasks.review.rescreen import hold_what_leaks
 from tests.review.conftest import Ask
@@ -103,6 +103,15 @@ def test_a_new_queue_keeps_what_was_said_and_closes_what_left_it(desk: sqlite3.C
     assert rows["mcq_9"] == (1, "to_read")
     assert rows["mcq_1"] == (0, "to_read")
     assert len(events_of(desk)) == 2
+
+
+def test_a_queue_that_asks_for_a_second_reader_opens_settled_items_again(desk: sqlite3.Connection) -> None:
+    event = record(desk, ITEMS[0], "ann", "blind", {"answer": 0}, after="")
+    record(desk, ITEMS[0], "ann", "verdict", {"decision": "accept"}, after=event.event_id)
+    for readers, state in ((2, "second"), (1, "accept")):
+        fill_items(desk, [make(0, readers=readers)])
+        refresh_states(desk)
+        assert desk.execute("SELECT state FROM items WHERE item_id = 'mcq_0'").fetchone()[0] == state
 
 
 def test_a_desk_that_is_not_there_or_not_ours_is_said_so(tmp_path: Path) -> None:

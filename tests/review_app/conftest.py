@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import shutil
 import sqlite3
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ from tasks.review.journal import events_of
 PASSWORD = "correct horse battery"  # noqa: S105 - of test users
 SLIDE = f"slide_{'a' * 20}"
 SIZE = (1536, 1024)
+# Every client would read the certificates of the world anew, and no test needs one.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 SCRIPT = "<script>alert('x')</script>"
 
 
@@ -129,7 +132,7 @@ class Page:
 
     def client(self, name: str | None = None) -> httpx.Client:
         """Return a client signed in without the cost of a password."""
-        client = httpx.Client(base_url=self.url)
+        client = httpx.Client(base_url=self.url, verify=NO_TLS)
         self.clients.append(client)
         if name:
             with self.desk() as desk:
@@ -163,33 +166,49 @@ class Page:
         return str(row["state"])
 
 
+class Stage:
+    """What the one server of all tests serves: the application of the test that is on."""
+
+    url: str
+    app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """A server on loopback."""
+    stage = Stage()
+    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "proxy_headers": False, "lifespan": "off"}
+    server = uvicorn.Server(uvicorn.Config(stage, port=0, **quiet))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    stage.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield stage
+    server.should_exit = True
+    thread.join(10)
+
+
 @pytest.fixture
-def serve(laid_desk: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Start servers on loopback, each with a desk of its own unless told otherwise."""
-    running: list[tuple[uvicorn.Server, threading.Thread, Page]] = []
+def serve(stage: Stage, laid_desk: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Put an application with a desk of the test's own on the stage."""
+    out = tmp_path / "run"
+    shutil.copytree(laid_desk, out)
+    page = Page(stage.url, out)
 
     def start(token: str | None = None, **changes: Any) -> Page:
-        out = tmp_path / "run"
-        if not out.exists():
-            shutil.copytree(laid_desk, out)
         review = out / "review"
         settings = PageSettings(review / "desk.sqlite", review / "decisions.jsonl", out / "input")
-        app = create_app(replace(settings, **changes), token)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        running.append((server, thread, Page(f"http://127.0.0.1:{port}", out)))
-        return running[-1][2]
+        stage.app = create_app(replace(settings, **changes), token)
+        return page
 
     yield start
-    for server, thread, page in running:
-        for client in page.clients:
-            client.close()
-        server.should_exit = True
-        thread.join(10)
+    for client in page.clients:
+        client.close()
+    stage.app.state.connections.close()
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def server() -> Iterator[tuple[Any, type[Recorded]]]:
     sdk = pytest.importorskip("label_studio_sdk.client", reason="label-studio-sdk is not installed ([labelstudio])")
     handler = type("Handler", (Recorded,), {"exchange": json.loads(RECORDED.read_text("utf-8")), "sent": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
-        threading.Thread(target=served.serve_forever, daemon=True).start()
+        threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
         client = sdk.LabelStudio(base_url=f"http://127.0.0.1:{served.server_port}", api_key="0" * 40)
         yield client, handler
         served.shutdown()

@@ -182,6 +182,26 @@ def test_guessing_passwords_is_slow(page: Page) -> None:
     assert client.post("/login", data={"name": "ann", "password": PASSWORD}).status_code == 429
 
 
+def test_behind_a_proxy_one_guesser_does_not_keep_the_others_out(serve: Callable[..., Page]) -> None:
+    client = serve(proxies=("127.0.0.1",)).client()
+
+    def sign_in(address: str, name: str, password: str) -> int:
+        form = {"name": name, "password": password}
+        return client.post("/login", data=form, headers={"x-forwarded-for": f"203.0.113.9, {address}"}).status_code
+
+    assert [sign_in("198.51.100.1", f"guess{n}", "x") for n in range(6)] == [401] * 5 + [429]
+    assert sign_in("198.51.100.2", "ann", PASSWORD) == 303
+
+
+def test_who_is_no_proxy_cannot_change_addresses_between_guesses(page: Page) -> None:
+    client = page.client()
+    tried = [
+        client.post("/login", data={"name": f"guess{n}"}, headers={"x-forwarded-for": f"198.51.100.{n}"}).status_code
+        for n in range(6)
+    ]
+    assert tried == [401] * 5 + [429]
+
+
 def test_the_right_password_gives_a_cookie_that_scripts_and_other_sites_do_not_get(page: Page) -> None:
     client = page.client()
     assert client.post("/login", data={"name": "nobody", "password": PASSWORD}).status_code == 401
@@ -214,7 +234,7 @@ def test_the_link_of_the_terminal_works_once(serve: Callable[..., Page]) -> None
 
 
 def test_a_proxys_user_is_believed_from_the_proxy_alone(serve: Callable[..., Page]) -> None:
-    page = serve(user_header="X-Remote-User")
+    page = serve(user_header="X-Remote-User", proxies=("127.0.0.1",))
     client = page.client()
     assert "Your queue" in client.get("/", headers={"X-Remote-User": "ann"}).text
     assert client.get("/", headers={"X-Remote-User": "nobody"}).headers["location"] == "/login"

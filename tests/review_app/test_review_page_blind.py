@@ -72,6 +72,25 @@ def test_one_readers_answer_shows_another_nothing(page: Page) -> None:
     assert page.send(ben, "ben", 1, "verdict", decision="accept").status_code == 409
 
 
+def test_an_adjudicator_who_saw_the_key_never_answers_that_item_blind(page: Page) -> None:
+    for name, answer, form in (("ann", 2, {"decision": "accept"}), ("ben", 1, {"decision": "reject", "reason": "0"})):
+        page.send(page.client(name), name, 1, "blind", answer=answer)
+        page.send(page.client(name), name, 1, "verdict", **form)
+    eve, place = page.client("eve"), f"/items/{ITEMS[1].public_id}"
+    assert "✓ key" in eve.get(place).text
+    assert page.send(eve, "eve", 1, "blind", answer=2).status_code == 409
+    page.send(page.client("ben"), "ben", 1, "undo")
+    assert page.state(1) == "second"
+    for refusal in (eve.get(place), page.send(eve, "eve", 1, "blind", answer=2)):
+        assert refusal.status_code == 409
+        assert "✓ key" not in refusal.text
+    assert ITEMS[1].public_id not in eve.get("/").text
+    page.send(page.client("ben"), "ben", 1, "verdict", decision="reject", reason="0")
+    assert page.send(eve, "eve", 1, "adjudicate", decision="accept").status_code == 303
+    assert page.send(eve, "eve", 1, "blind", answer=2).status_code == 409
+    assert page.state(1) == "accept"
+
+
 def test_who_cannot_tell_says_so(page: Page) -> None:
     client = page.client("ann")
     page.send(client, "ann", 0, "blind", answer=-1)

@@ -20,13 +20,21 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
+def browser() -> Iterator[Any]:
     """One browser for the module."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def chromium(browser: Any) -> Iterator[Any]:
+    """The browser; what a test has opened is closed after it."""
+    yield browser
+    for context in browser.contexts:
+        context.close()
 
 
 def tab(chromium: Any, page: Page, name: str, width: int = 1440, height: int = 900) -> Any:

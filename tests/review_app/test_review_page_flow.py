@@ -101,6 +101,14 @@ def test_two_readers_are_not_given_the_same_item(page: Page) -> None:
     assert len(given) == 2
 
 
+def test_a_link_from_another_site_arrives_where_it_points(page: Page) -> None:
+    stranger = page.client()
+    answer = stranger.get("/?show=to_read&x=%22", headers={"sec-fetch-site": "cross-site"})
+    assert 'content="0;url=/?show=to_read&amp;x=%22"' in answer.text
+    assert "queue" not in answer.text
+    assert stranger.get("/", headers={"sec-fetch-site": "same-origin"}).headers["location"] == "/login"
+
+
 def test_the_queue_is_filtered_and_counts_are_true(page: Page) -> None:
     decide(page, "ann", 0, decision="accept")
     client = page.client("ann")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from tasks.review.decisions import read_decisions
 from tasks.review.desk import open_desk
 from tasks.review.events import verify_chain
 from tasks.review.journal import collect_log, events_of
-from tests.review_app.conftest import ITEMS
+from tests.review_app.conftest import ITEMS, NO_TLS, Page
 
 READERS = 6
 
@@ -47,7 +46,8 @@ def session(out: Path, name: str) -> str:
 
 def answer_everything(url: str, token: str, heard: list[int], enough: threading.Event) -> None:
     """Answer and decide item after item; count what the server has confirmed until it is gone."""
-    with httpx.Client(base_url=url, cookies={"slidesmith": token}) as client, contextlib.suppress(httpx.HTTPError):
+    cookies = {"slidesmith": token}
+    with httpx.Client(base_url=url, cookies=cookies, verify=NO_TLS) as client, contextlib.suppress(httpx.HTTPError):
         csrf = client.get("/").text.split('name="csrf" value="')[1].split('"')[0]
         for item in ITEMS:
             after = ""
@@ -61,9 +61,8 @@ def answer_everything(url: str, token: str, heard: list[int], enough: threading.
                 after = client.get(place).text.split('name="after" value="')[1].split('"')[0]
 
 
-def test_a_server_killed_among_verdicts_has_lost_none_that_it_confirmed(laid_desk: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    shutil.copytree(laid_desk, out)
+def test_a_server_killed_among_verdicts_has_lost_none_that_it_confirmed(page: Page) -> None:
+    out = page.out
     heard: list[int] = []
     enough = threading.Event()
     with server(out) as (process, url):
@@ -85,5 +84,4 @@ def test_a_server_killed_among_verdicts_has_lost_none_that_it_confirmed(laid_des
         assert desk.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     collect_log(out / "review")
     assert read_decisions(log) == events
-    with server(out) as (_, url), httpx.Client(base_url=url, cookies={"slidesmith": session(out, "reader0")}) as client:
-        assert client.get("/").status_code == 200
+    assert page.client("reader0").get("/").status_code == 200

@@ -65,7 +65,7 @@ def serve(
         hosts=(*LOOPBACK, *names, *(() if local else (host,))),
         secure_cookies=cert is not None or behind_tls,
         user_header=user_header,
-        proxies=proxies or ("127.0.0.1", "::1"),
+        proxies=proxies or (("127.0.0.1", "::1") if behind_tls or user_header else ()),
     )
     token = secrets.token_urlsafe(24) if local and not user_header and not behind_tls else None
     app = create_app(settings, token)
