@@ -68,6 +68,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "verdict": cell.verdict,
         "selected": cell.selected,
         "items_needed": cell.needed,
+        "undecided": cell.undecided,
         "strongest": _plain(cell.worst),
         "cues": [
             {"cue": c.name, "bits": round(c.bits, 4), "reader": c.reader, "accuracy": round(c.accuracy, 4)}
@@ -228,11 +229,13 @@ def write_html(
         repairs: what was done between the rounds.
     """
     import jinja2
+    import markupsafe
 
     last = rounds[-1]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["broken"] = lambda name: markupsafe.escape(name).replace("/", markupsafe.Markup("/<wbr>"))
     environment.filters["needed"] = what_is_needed
     environment.filters["percent"] = _percent
     environment.filters["thousands"] = lambda value: f"{value:,}"

@@ -39,7 +39,8 @@ class Flag:
 class Cell:
     """The judgement on one part: by all readers, and by those that may select (without the certifier).
 
-    `needed` items would about decide a part that is too small; 0 where it is decided.
+    `needed` items would about decide a part that is too small, `undecided` is the reader that needs them; 0 and empty
+    where the part is decided.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Cell:
     selected: Gate
     worst: ReaderCell
     needed: int
+    undecided: str
     cues: tuple[Cue, ...]
     importance: tuple[Importance, ...]
 
@@ -140,11 +142,20 @@ def _verdict_of(rows: list[ReaderCell]) -> Gate:
     return "pass" if deciding and all(row.verdict == "pass" for row in deciding) else "too few"
 
 
-def _needed(rows: list[ReaderCell], config: ScreeningConfig) -> int:
-    """Return about how many items a clean cell needs before its widest deciding interval fits under the margin."""
-    widths = [(row.high - row.low) / 2.0 for row in rows if row.family in DECIDING]
-    enough = rows[0].n * (max(widths, default=0.0) / (0.5 * config.margin)) ** 2
-    return max(int(np.ceil(enough)), config.min_items)
+def _needed(rows: list[ReaderCell], config: ScreeningConfig) -> tuple[int, str]:
+    """Return about how many items a clean cell needs before its widest deciding interval fits under the margin.
+
+    The reader of that interval comes with the number.
+    """
+    widest = max((row for row in rows if row.family in DECIDING), key=lambda row: row.high - row.low, default=None)
+    width = (widest.high - widest.low) / 2.0 if widest else 0.0
+    enough = rows[0].n * (width / (0.5 * config.margin)) ** 2
+    return max(int(np.ceil(enough)), config.min_items), widest.reader if widest else ""
+
+
+def _distance(row: ReaderCell) -> tuple[float, bool, float]:
+    """Return how far from chance a reader is; of equals one that decides is further, and then one less sure."""
+    return round(abs(row.accuracy - row.chance), 6), row.family in DECIDING, row.high
 
 
 def _judge(
@@ -158,6 +169,7 @@ def _judge(
         part = list(rows[place * width : (place + 1) * width])
         selecting = [part[column] for column in board.selecting()]
         verdict = _verdict_of(part)
+        needed, undecided = _needed(part, config) if verdict == "too few" else (0, "")
         leaks = [row for row in part if row.verdict == "fail"]
         leaning = {row.reader: board.models[row.reader] for row in leaks if row.reader in board.models}
         cells.append(
@@ -169,8 +181,9 @@ def _judge(
                 chance=part[0].chance,
                 verdict=verdict,
                 selected=_verdict_of(selecting),
-                worst=max(leaks or part, key=lambda row: abs(row.accuracy - row.chance)),
-                needed=_needed(part, config) if verdict == "too few" else 0,
+                worst=max(leaks or part, key=_distance),
+                needed=needed,
+                undecided=undecided,
                 cues=cell_cues(panel, members, readers, gate.pvi_bits, credit) if verdict == "fail" else (),
                 importance=cue_importance(features, fold, leaning, members, config.seed),
             )

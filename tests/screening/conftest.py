@@ -88,5 +88,5 @@ def taught_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_model)
     model = tiny_llama(len(tokenizer))
-    teach(model, tokenizer, planted_items("word", 1.0, 640, seed=4), steps=120)
+    teach(model, tokenizer, planted_items("word", 1.0, 320, seed=4), steps=60)
     return save(model, tokenizer, tmp_path_factory.mktemp("models") / "taught")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import FileFormatError
@@ -317,6 +317,7 @@ def test_images_in_a_table_are_not_loaded(tmp_path: Path) -> None:
     assert [item.group for item in items] == ["", ""]
 
 
+@settings(max_examples=30)
 @given(texts=st.lists(st.text(min_size=1, max_size=20).filter(str.strip), min_size=2, max_size=26, unique=True))
 def test_lists_and_letters_mean_the_same_options(texts: list[str]) -> None:
     as_letters = dict(zip(LETTERS, texts, strict=False))

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from schemas.errors import InputError
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.items import Item
 from tasks.screening.planted import LEAKS, Leak, planted_items
-from tasks.screening.screen import Screening, screen
+from tasks.screening.screen import screen
 
-CONFIG = ScreeningConfig(trees=20, forest_trees=12, permutations=299)
+CONFIG = ScreeningConfig(trees=20, forest_trees=8, permutations=199, null_draws=24)
 # What a leak may be called: a rare word is also a word, a negation is a word, and so on; the first is the planted one.
 NAMES = {"word": "wording", "negation": "polarity"}
 
@@ -30,7 +31,8 @@ def test_a_planted_leak_is_found_and_named(leak: Leak) -> None:
 
 @pytest.mark.parametrize("leak", ["length", "word", "centrality", "prior"])
 def test_the_certifier_finds_by_itself_what_the_others_find(leak: Leak) -> None:
-    certifier = screen(planted_items(leak, 0.6, 400, seed=6), CONFIG).certifier
+    alone = CONFIG.model_copy(update={"families": ("prior",)})
+    certifier = screen(planted_items(leak, 0.6, 400, seed=6), alone).certifier
     assert certifier is not None
     assert certifier.verdict == "fail"
 
@@ -51,8 +53,8 @@ def test_flags_find_the_given_away_keys_of_the_leaking_cell_alone() -> None:
 
 
 def test_clean_items_are_seldom_failed() -> None:
-    verdicts = [screen(planted_items("none", 0.0, 200, seed=seed), CONFIG).whole.verdict for seed in range(8)]
-    assert verdicts.count("fail") <= 1
+    verdicts = [screen(planted_items("none", 0.0, 120, seed=seed), CONFIG).whole.verdict for seed in range(5)]
+    assert verdicts == ["too few"] * 5
 
 
 def counterbalanced(n_sets: int, blocks: int) -> list[Item]:
@@ -87,13 +89,14 @@ def test_a_set_that_lost_its_balance_is_found() -> None:
 
 
 def test_the_same_items_give_the_same_screening_and_another_seed_another() -> None:
-    items = planted_items("word", 0.3, 120, seed=1)
+    items = planted_items("word", 0.3, 60, seed=1)
 
-    def scores(seed: int) -> Screening:
-        return screen(items, ScreeningConfig(trees=10, forest_trees=6, permutations=199, seed=seed))
+    def scores(seed: int) -> pa.Table:
+        return screen(items, CONFIG.model_copy(update={"seed": seed})).verdict_table()
 
-    assert scores(0).verdict_table().equals(scores(0).verdict_table())
-    assert not scores(0).verdict_table().equals(scores(1).verdict_table())
+    first = scores(0)
+    assert first.equals(scores(0))
+    assert not first.equals(scores(1))
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 30])
@@ -109,7 +112,7 @@ def test_items_of_one_patient_are_read_but_never_decided() -> None:
 
 
 def test_two_and_twenty_six_options_are_read_together() -> None:
-    items = planted_items("length", 0.8, 80, seed=1, k=2) + planted_items("length", 0.8, 80, seed=2, k=26)
+    items = planted_items("length", 0.8, 60, seed=1, k=2) + planted_items("length", 0.8, 60, seed=2, k=26)
     found = screen([Item(f"{i}", one.question, one.options, one.key) for i, one in enumerate(items)], CONFIG)
     assert found.whole.chance == pytest.approx((1 / 2 + 1 / 26) / 2)
     assert found.whole.verdict == "fail"

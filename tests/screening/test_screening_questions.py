@@ -16,7 +16,8 @@ from tasks.screening.questions import screen_questions
 from tasks.screening.rounds import Outcome, screen_and_drop
 from tasks.store import Shard, ShardStore, ShardWriter
 
-CONFIG = ScreeningConfig(trees=10, forest_trees=6, permutations=199)
+CONFIG = ScreeningConfig(trees=10, forest_trees=6, permutations=199, null_draws=24)
+QUICK = CONFIG.model_copy(update={"families": ("logistic",), "certifier": None})
 
 
 def questions_of(
@@ -128,7 +129,7 @@ def test_the_leak_table_tells_what_is_left_and_what_was_dropped(made: tuple[Shar
 
 
 def test_a_kept_leak_is_reported_and_its_items_go_to_review(tmp_path: Path, questions: list[Question]) -> None:
-    shard, outcome = make(tmp_path, questions, CONFIG.model_copy(update={"on_fail": "keep"}))
+    shard, outcome = make(tmp_path, questions, QUICK.model_copy(update={"on_fail": "keep"}))
     assert "leaks" not in shard.info.rejected
     flagged = json.loads(shard.path("flagged.json").read_text())
     assert flagged == outcome.flagged
@@ -146,7 +147,7 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path, made: tuple[Shard, Outcom
 
 def test_the_page_stands_alone_and_escapes_what_it_shows(tmp_path: Path, questions: list[Question]) -> None:
     evil = replace(questions[0], question_id="mcq_<script>", question="<script>alert(1)</script>", rationale="(B)")
-    shard, _ = make(tmp_path, [*questions, evil])
+    shard, _ = make(tmp_path, [*questions, evil], QUICK)
     page = shard.path("screening.html").read_text()
     assert "http" not in page
     assert "<script" not in page

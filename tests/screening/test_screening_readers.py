@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.screening.conditional import calibrate, fit_conditional_logit
@@ -30,6 +30,7 @@ def scores_of(items: list[Item]) -> tuple[Panel, dict[str, np.ndarray]]:
     return panel, dict(zip(found.names, found.values.T, strict=True))
 
 
+@settings(max_examples=30)
 @given(options=OPTIONS, data=st.data())
 def test_permuting_options_permutes_every_cue(options: tuple[str, ...], data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(options))))
@@ -40,6 +41,7 @@ def test_permuting_options_permutes_every_cue(options: tuple[str, ...], data: st
     assert len(panel.of) == len(options)
 
 
+@settings(max_examples=30)
 @given(options=st.lists(OPTIONS, min_size=1, max_size=4))
 def test_each_cue_is_read_in_both_directions(options: list[tuple[str, ...]]) -> None:
     _, found = scores_of([item(texts, name=str(place)) for place, texts in enumerate(options)])
@@ -47,6 +49,7 @@ def test_each_cue_is_read_in_both_directions(options: list[tuple[str, ...]]) -> 
         assert np.array_equal(found[f"most {cue}"], -found[f"least {cue}"])
 
 
+@settings(max_examples=30)
 @given(options=OPTIONS, other=OPTIONS)
 def test_a_cue_of_one_question_does_not_depend_on_the_others_options(
     options: tuple[str, ...], other: tuple[str, ...]

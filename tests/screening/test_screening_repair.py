@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import Provenance, Question, Verdict
@@ -22,7 +22,7 @@ from tasks.screening.repair import NotRepaired, Repair, constraint_set, shuffle_
 from tasks.screening.rounds import screen_and_drop
 from tasks.store import ShardStore, ShardWriter
 
-CONFIG = ScreeningConfig(families=("logistic", "tfidf"), certifier=None, permutations=199, rounds=2)
+CONFIG = ScreeningConfig(families=("logistic", "tfidf"), certifier=None, permutations=199, null_draws=24, rounds=2)
 N = 160
 
 
@@ -53,6 +53,7 @@ def questions_of(leak: Leak, template: str, *, strength: float = 0.8, n: int = N
     ]
 
 
+@settings(max_examples=20)
 @given(n=st.integers(1, 30), seed=st.integers(0, 5))
 def test_shuffling_keys_changes_places_and_nothing_else(n: int, seed: int) -> None:
     before = questions_of("position", "p", strength=1.0, n=n)
@@ -170,6 +171,7 @@ def crossed(n: int, seed: int, *, often: float = 0.8) -> list[Question]:
     return made
 
 
+@settings(max_examples=20)
 @given(n=st.integers(1, 60), seed=st.integers(0, 5))
 def test_pairing_makes_every_option_of_a_set_the_key_equally_often_and_keeps_every_fields_statement(
     n: int, seed: int
@@ -192,15 +194,15 @@ def test_pairing_makes_every_option_of_a_set_the_key_equally_often_and_keeps_eve
 
 
 def test_a_cell_whose_answers_are_usually_the_same_is_paired_until_text_tells_nothing() -> None:
-    questions = crossed(400, 3, often=0.65)
+    questions = crossed(280, 3, often=0.65)
     outcome = screen_and_drop(questions, CONFIG.model_copy(update={"certifier": "forest"}))
     assert [repair.operation for repair in outcome.repairs] == ["pair"]
     before, after = outcome.rounds
     assert before.whole.worst.accuracy > 0.35
     assert max(abs(row.accuracy - 0.25) for row in after.rows) < 1e-9
-    assert len(outcome.kept) > 150
+    assert len(outcome.kept) > 100
     assert {row.reason for row in outcome.rejections} == {"unbalanced"}
-    assert len(outcome.kept) + len(outcome.rejections) == 400
+    assert len(outcome.kept) + len(outcome.rejections) == 280
 
 
 def test_questions_without_partners_are_not_paired() -> None:
