@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from schemas.ids import digest, file_sha256
 
@@ -45,13 +46,20 @@ def remembered(files: Sequence[Path], cache: Path | None, compute: Callable[[], 
         (str(file), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         for file, state in zip(files, states, strict=True)
     ]
-    entry = cache / f"{digest(stamps)[:32]}.json"
+    started = time.time_ns()
+    settled = all(state.st_ctime_ns < started - _SETTLED_NS for state in states)
+    return remembered_under(stamps, cache if settled else None, compute)
+
+
+def remembered_under(stamp: Any, cache: Path | None, compute: Callable[[], str]) -> str:
+    """Return a digest, computed only where none is remembered under the same stamp (plain data)."""
+    if cache is None:
+        return compute()
+    entry = cache / f"{digest(stamp)[:32]}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(entry.read_text())["sha256"])
-    started = time.time_ns()
     result = compute()
-    if all(state.st_ctime_ns < started - _SETTLED_NS for state in states):
-        _write(entry, result)
+    _write(entry, result)
     return result
 
 

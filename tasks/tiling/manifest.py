@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +10,12 @@ from schemas.ids import file_sha256
 from schemas.records import Rejection
 from schemas.rejection import Reason
 from tasks.tiling.hashing import slide_files, slide_sha256, stamp
+from tasks.tiling.remote import LIBRARY_FAULTS, remote_sha256
 from tasks.tiling.sheet import read_manifest
 
 SLIDE_SUFFIXES = frozenset(
     {".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".dcm", ".czi"}
 )
-_BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def _listed_without_manifest(slides: Path) -> list[dict[str, str]]:
 def _source(row: dict[str, str], roots: list[Path], cache: Path | None, *, links: bool) -> SlideSource | Rejection:
     uri = row["path"]
     if is_url(uri):
-        return _remote_source(row, roots[0])
+        return _remote_source(row, roots[0], cache)
     path, root = _locate(uri, roots, links=links)
     if isinstance(path, str):
         return _rejected(uri, "missing_file", path)
@@ -173,21 +172,16 @@ def _locate(uri: str, roots: list[Path], *, links: bool = False) -> tuple[Path |
     return problem, roots[0]
 
 
-def _remote_source(row: dict[str, str], root: Path) -> SlideSource | Rejection:
-    import fsspec
-
-    url, hasher, size = row["path"], hashlib.sha256(), 0
+def _remote_source(row: dict[str, str], root: Path, cache: Path | None) -> SlideSource | Rejection:
+    url = row["path"]
     try:
-        with fsspec.open(url, "rb") as stream:
-            while block := stream.read(_BLOCK_BYTES):
-                hasher.update(block)
-                size += len(block)
+        sha256, size = remote_sha256(url, cache)
     except FileNotFoundError:
         return _rejected(url, "missing_file", "does not exist")
-    except (OSError, ValueError, ImportError) as error:
+    except (*LIBRARY_FAULTS, ImportError) as error:
         return _rejected(url, "unreadable", f"cannot be read: {error}")
     name = url.rsplit("/", 1)[-1]
-    return _described(row, root, path=Path(), name=name, sha256=hasher.hexdigest(), size_bytes=size, modified_ns=0)
+    return _described(row, root, path=Path(), name=name, sha256=sha256, size_bytes=size, modified_ns=0)
 
 
 def _rejected(uri: str, reason: Reason, problem: str) -> Rejection:

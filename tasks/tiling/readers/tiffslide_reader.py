@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import struct
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,11 +12,10 @@ from schemas.errors import SlideReadError
 from tasks.tiling.failures import RefusedSlideError, without_folder
 from tasks.tiling.readers.openslide_reader import read_geometry
 from tasks.tiling.readers.protocol import WHITE, Pixels
+from tasks.tiling.remote import LIBRARY_FAULTS as _FAULTS
+from tasks.tiling.remote import patiently
 
-# What the libraries under tiffslide (tifffile, zarr, imagecodecs, fsspec) raise for bytes that they cannot use.
-_FAULTS = (
-    OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError, ZeroDivisionError, struct.error,
-)  # fmt: skip
+Result = TypeVar("Result")
 
 
 def open_tiffslide(location: str) -> Any:
@@ -29,11 +28,16 @@ def open_tiffslide(location: str) -> Any:
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of becomes an error here
     try:
-        return tiffslide.TiffSlide(location)
+        return _waiting(location, lambda: tiffslide.TiffSlide(location))
     except FileNotFoundError as error:
         raise RefusedSlideError("does not exist", reason="missing_file") from error
     except (tiffslide.TiffFileError, *_FAULTS) as error:
         raise RefusedSlideError("is not a slide that tiffslide knows", reason="not_a_slide") from error
+
+
+def _waiting(location: str, action: Callable[[], Result]) -> Result:
+    """Do something with a slide; with a remote one again, if its store did not answer."""
+    return patiently(location, action) if "://" in location else action()
 
 
 class TiffSlideReader:
@@ -58,7 +62,10 @@ class TiffSlideReader:
         corner = (round(x * place.downsample_x), round(y * place.downsample_y))
         pixels = np.full((height, width, 4), WHITE, dtype=np.uint8)
         try:
-            pixels[..., :3] = self._slide.read_region(corner, level, (width, height), as_array=True)[..., :3]
+            region = _waiting(
+                self._location, lambda: self._slide.read_region(corner, level, (width, height), as_array=True)
+            )
+            pixels[..., :3] = region[..., :3]
         except _FAULTS as error:
             problem = without_folder(error, self._location)
             raise SlideReadError(f"level {level}: block ({column}, {row}) cannot be read: {problem}") from error
