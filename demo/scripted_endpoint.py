@@ -139,7 +139,12 @@ def _handler(server: ScriptedEndpoint) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            length = int(self.headers["content-length"])
+            said = self.rfile.read(length)
+            if len(said) < length:  # the caller was killed while it spoke
+                self.close_connection = True
+                return
+            body = json.loads(said)
             fault = server.arrive(body, self.headers.get("authorization", ""))
             time.sleep(server.latency_s)
             if fault == "hang":

@@ -14,7 +14,7 @@ from schemas.records import Caption, Rejection
 from schemas.records.generation import CaptionLevel
 from tasks.generation.authorship import Author
 from tasks.generation.caption_styles import Draft, plain, source_sha256
-from tasks.generation.contrast_styles import contrast, presence, relation
+from tasks.generation.contrast_styles import contrast, presence, relation, sought
 from tasks.generation.graded_styles import complete, ranking, where
 from tasks.generation.view import FieldView, Tools, provenance
 
@@ -23,6 +23,7 @@ STYLES: dict[str, Callable[[FieldView, Tools], Iterator[Draft]]] = {
     "plain": plain,
     "contrast": contrast,
     "presence": presence,
+    "sought": sought,
     "complete": complete,
     "relation": relation,
     "where": where,
@@ -34,7 +35,7 @@ STYLES: dict[str, Callable[[FieldView, Tools], Iterator[Draft]]] = {
 def write_captions(view: FieldView, tools: Tools) -> tuple[list[tuple[Caption, Draft]], list[Rejection]]:
     """Return the captions of one field with their drafts, and those dropped as near-duplicates of an earlier one."""
     kept: list[tuple[Caption, Draft]] = []
-    seen: dict[CaptionLevel, list[frozenset[str]]] = {}
+    seen: dict[tuple[CaptionLevel, str], list[frozenset[str]]] = {}
     phrasing: Counter[CaptionLevel] = Counter()
     rejections: list[Rejection] = []
     for draft in _drafts(view, tools):
@@ -42,11 +43,12 @@ def write_captions(view: FieldView, tools: Tools) -> tuple[list[tuple[Caption, D
         caption = _caption(view, draft, phrasing[draft.level], author)
         shingles = _shingles(draft.rendered.text)
         bound = tools.config.near_duplicate_similarity
-        if any(_jaccard(shingles, other) >= bound for other in seen.setdefault(draft.level, [])):
+        alike = seen.setdefault((draft.level, draft.style), [])  # styles say different things in similar words
+        if any(_jaccard(shingles, other) >= bound for other in alike):
             detail = f"{draft.level}, style {draft.style}: nearly equal to another caption of the field"
             rejections.append(Rejection(caption.caption_id, "generation", "near_duplicate", detail))
             continue
-        seen[draft.level].append(shingles)
+        alike.append(shingles)
         phrasing[draft.level] += 1
         kept.append((caption, draft))
     return kept, rejections

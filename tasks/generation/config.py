@@ -83,7 +83,10 @@ class GenerationConfig(StageConfig):
     splits: SplitShares = SplitShares()
     phrasings: int = Field(default=2, ge=1, le=4, description="phrasings of each caption level, at most")
     near_duplicate_similarity: float = Field(
-        default=0.95, gt=0, le=1, description="Jaccard similarity of 3-word shingles at which two captions are one"
+        default=0.6,
+        gt=0,
+        le=1,
+        description="Jaccard similarity of 3-word shingles at which two captions of one style are one",
     )
     negatives_per_operator: int = Field(
         default=2, ge=1, le=8, description="perturbations per caption, operator and role, at most"

@@ -57,6 +57,21 @@ def presence(view: FieldView, tools: Tools) -> Iterator[Draft]:
         yield _one(pick, "presence", rendered, asserted, swaps, other=probe)
 
 
+def sought(view: FieldView, tools: Tools) -> Iterator[Draft]:
+    """Yield that a finding is there or not, where a text denies it or names one outside the closed vocabulary."""
+    for level in SCALE_OF_LEVEL:
+        texts = texts_of("sought", level, tools)
+        known = [item for item in view.named() if tools.level(item) == level]
+        if texts and known:
+            chance = tools.choice(view.field.field_id, "sought", level)
+            feature = chance.choice(known)
+            surface = chance.randrange(min(tools.config.phrasings, len(texts)))
+            holds, probe = feature.polarity == "present", feature.concept_id
+            rendered, swaps = _either(texts[surface], holds, tools.say(probe, surface))
+            pick = _Pick(feature, probe, level, texts[surface], surface)
+            yield _one(pick, "sought", rendered, (probe,) if holds else (), swaps, other=probe)
+
+
 def relation(view: FieldView, tools: Tools) -> Iterator[Draft]:
     """Yield that the architecture supports the field's diagnosis, or speaks against another of the organ."""
     diagnosis = view.present.get(DIAGNOSIS)

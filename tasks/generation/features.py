@@ -19,7 +19,7 @@ from tasks.generation.annotations import AnnotationSource
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.findings import DIAGNOSIS, Box, Finding, FindingSource, ScaleBox, Terms, local_name
-from tasks.generation.linked_findings import CaptionSource, ReportSource
+from tasks.generation.linked_findings import CaptionSource, ReportSource, most_specific
 from tasks.generation.tile_findings import Asker, SeenTile, TileSource, undecided
 from tasks.store import ShardWriter
 
@@ -97,16 +97,19 @@ def attach_features(
             found[field_id].append(rows)
     featured = []
     for field in fields:
-        row, dropped = _featured(field, found.get(field.field_id, []), vocabulary, field.organ or slide.organ)
+        row, dropped = _featured(
+            field, found.get(field.field_id, []), vocabulary, field.organ or slide.organ, evidence.graph
+        )
         featured.append(row)
         rejections += dropped
     return featured, rejections
 
 
 def _featured(
-    field: Field, by_source: list[list[Finding]], vocabulary: Vocabulary, organ: str | None
+    field: Field, by_source: list[list[Finding]], vocabulary: Vocabulary, organ: str | None, graph: Graph | None
 ) -> tuple[Field, list[Rejection]]:
-    kept, rejections = _settle(by_source)
+    settled, rejections = _settle(by_source)
+    kept = most_specific(settled, graph)
     features = _features(field, [*kept, *_derived(field, kept, vocabulary, organ)])
     if not features:
         rejections.append(Rejection(field.field_id, "features", "no_features", "no source says what it shows"))

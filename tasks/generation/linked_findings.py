@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +17,15 @@ from tasks.generation.findings import DIAGNOSIS, Finding, ScaleBox, Terms, local
 _NEVER_SEEN = frozenset({"StageGrade", "Biomarker", "MolecularAbnormality", "Gene"})
 _FINDINGS = frozenset({"MorphologicFinding", "AbnormalCell", "Neoplasm", "Disease", "Quality"})
 _CONCLUDING = ("diagnosis", "impression", "conclusion")
+# Concepts that only group others ("nucleolar finding", "line of differentiation"): they say nothing of a field.
+_GROUPS = re.compile(
+    r"\b(findings?|patterns?|size|activity|location|line|disorders?)\b|^(abnormal|tumou?r) cell$|^disease$",
+    re.IGNORECASE,
+)
+
+
+OPEN = "finding/"
+"""How attributes outside the vocabulary begin."""
 
 
 def not_visible(concept_id: str, category: str, graph: Graph | None) -> bool:
@@ -26,24 +36,47 @@ def not_visible(concept_id: str, category: str, graph: Graph | None) -> bool:
     return category in _NEVER_SEEN
 
 
+def only_groups(concept_id: str, graph: Graph) -> bool:
+    """Return whether a concept is a heading over others and no finding itself, as `nucleolar finding` is."""
+    return bool(graph.children(concept_id)) and bool(_GROUPS.search(graph.nodes[concept_id].label))
+
+
 def open_finding(concept_id: str, graph: Graph | None) -> tuple[str, Scale] | None:
     """Return attribute and scale of a finding outside the vocabulary that the graph says can be seen, else None.
 
     Such a finding is an attribute of its own, `finding/NAME`, with the one value `present`.
     """
     node = graph.nodes.get(concept_id) if graph is not None else None
-    if node is None or node.visible_scale is None or node.category not in _FINDINGS:
+    if graph is None or node is None or node.visible_scale is None or node.category not in _FINDINGS:
         return None
-    return f"finding/{local_name(concept_id)}", node.visible_scale
+    if only_groups(concept_id, graph):
+        return None
+    return f"{OPEN}{local_name(concept_id)}", node.visible_scale
+
+
+def most_specific(findings: Sequence[Finding], graph: Graph | None) -> list[Finding]:
+    """Return the findings of one field without those outside the vocabulary that another, present one is a kind of.
+
+    `Invasion` beside `perineural invasion` would be said twice. What is denied stays.
+    """
+    if graph is None:
+        return list(findings)
+    present = [row.concept_id for row in findings if row.polarity == "present" and row.concept_id in graph.nodes]
+    wider = {general for concept in present for general in graph.ancestors(concept)}
+    return [
+        row
+        for row in findings
+        if row.polarity == "absent" or not row.attribute.startswith(OPEN) or row.concept_id not in wider
+    ]
 
 
 class ReportSource:
     """Findings that the patient's reports name, attached to every field: a report speaks of the case, not of a place.
 
     Statuses are kept. With a graph, findings outside the vocabulary are taken too where the graph says at which scale
-    they are seen, and so is the most specific neoplasm that a diagnosis section names. What a slide cannot show is
-    rejected as `not_visible`, other findings as `unknown_concept`; organs, cells and stains that a report merely names
-    are no findings and are passed over.
+    they are seen, and so is the most specific neoplasm that a diagnosis section names; what it is a kind of is said
+    with it. What a slide cannot show is rejected as `not_visible`, other findings as `unknown_concept`; organs, cells
+    and stains that a report merely names are no findings and are passed over.
     """
 
     def __init__(self, mentions: Iterable[Mention], terms: Terms, graph: Graph | None) -> None:
@@ -53,8 +86,13 @@ class ReportSource:
         self._rejections: dict[str, Rejection] = {}
         rows = list(mentions)
         diagnoses = self._diagnoses(rows)
+        wider = {general for concept in diagnoses for general in self._wider(concept)}
         for mention in rows:
-            self._take(mention, diagnoses)
+            if mention.concept_id not in wider:
+                self._take(mention, diagnoses)
+
+    def _wider(self, concept: str) -> Iterable[str]:
+        return self._graph.ancestors(concept) if self._graph is not None else ()
 
     def _diagnoses(self, mentions: list[Mention]) -> set[str]:
         """Return the neoplasms that diagnosis sections assert, without those of which another one is a kind."""
@@ -68,7 +106,7 @@ class ReportSource:
             and mention.concept_id in self._graph.nodes
             and any(word in (mention.section or "") for word in _CONCLUDING)
         }
-        return named - {general for concept in named for general in self._graph.ancestors(concept)}
+        return named - {general for concept in named for general in self._wider(concept)}
 
     def _take(self, mention: Mention, diagnoses: set[str]) -> None:
         term = self._terms.by_concept.get(mention.concept_id)
@@ -82,7 +120,14 @@ class ReportSource:
         elif seen is not None:
             self._hold(seen[0], "present", mention.concept_id, seen[1], mention.status)
         elif mention.category in _FINDINGS:
-            self._reject(mention, "unknown_concept", f"{mention.label}: scale at which it is seen is not known")
+            self._reject(mention, "unknown_concept", f"{mention.label}: {self._unusable(mention)}")
+
+    def _unusable(self, mention: Mention) -> str:
+        if mention.category in {"Neoplasm", "Disease"}:
+            return "no diagnosis section concludes it"
+        if self._graph is not None and only_groups(mention.concept_id, self._graph):
+            return "a kind of finding, not one finding"
+        return "scale at which it is seen is not known"
 
     def _hold(self, attribute: str, value: str, concept: str, scale: Scale, status: Status) -> None:
         self._held.setdefault((attribute, value), (concept, scale, set()))[2].add(status)

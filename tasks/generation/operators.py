@@ -47,7 +47,11 @@ class Change:
 
 
 def exchange(draft: Draft, view: FieldView, tools: Tools) -> Iterator[Change]:
-    """Yield replace, intensify and relocate: another value of one attribute in a plain caption of one level."""
+    """Yield replace, intensify and relocate: another value of one attribute in a plain caption of one level.
+
+    A finding outside the vocabulary that has kinds is specialised to one of them too (`rehierarchise`). The way back
+    leaves a caption true, so nothing is generalised.
+    """
     if draft.level == "full":
         return
     for feature in draft.features:
@@ -57,12 +61,15 @@ def exchange(draft: Draft, view: FieldView, tools: Tools) -> Iterator[Change]:
             others = [concept for _, concept in tools.values.neighbours(feature.attribute, feature.value)]
         else:
             operator = "relocate" if role == "relation" else "replace"
-            others = tools.others(feature, view.field.organ)
+            others = tools.others(feature, view)
         span = draft.rendered.span(feature.attribute)
         for concept in others:
             said = tools.say(concept, draft.surface)
             pair = (feature.concept_id, concept)
             yield Change(operator, role, span, said, *pair, (feature,), pair)
+        for concept in tools.narrower(feature, view):
+            pair = (feature.concept_id, concept)
+            yield Change("rehierarchise", "order", span, tools.say(concept, draft.surface), *pair, (feature,), pair)
 
 
 def swap(draft: Draft, _view: FieldView, tools: Tools) -> Iterator[Change]:
@@ -132,6 +139,7 @@ OPERATORS: dict[str, Callable[[Draft, FieldView, Tools], Iterator[Change]]] = {
     "plain": exchange,
     "contrast": swap,
     "presence": negate,
+    "sought": negate,
     "complete": complete_list,
     "relation": turn_relation,
     "where": rescale,

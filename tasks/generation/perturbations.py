@@ -94,8 +94,8 @@ def _row(
 def certify(change: Change, view: FieldView, tools: Tools) -> str:
     """Return why a change is false: an exclusion in the graph, the known truth of the field, or `unverified`.
 
-    Truth excludes a claimed concept only where it is another value of the same attribute: findings outside the
-    vocabulary may well stand beside one another.
+    Truth excludes a claimed concept only where it is another value of the same attribute, or is denied of the field
+    itself: findings outside the vocabulary may well stand beside one another.
     """
     if change.conflict is not None:
         edge = tools.facts.exclusion(*change.conflict)
@@ -103,5 +103,7 @@ def certify(change: Change, view: FieldView, tools: Tools) -> str:
             return f"excludes:{edge.edge_id}"
         values = tools.values.of(change.holds[0].attribute, view.field.organ).values()
         if not set(change.conflict) <= set(values):
-            return "unverified"
+            denied = [item for item in view.field.features if item.polarity == "absent"]
+            known = any(item.concept_id == change.conflict[1] and trusted((item,)) for item in denied)
+            return "truth" if known else "unverified"
     return "truth" if trusted(change.holds) else "unverified"

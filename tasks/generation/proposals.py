@@ -72,7 +72,8 @@ def propose(
     for view, captions in written:
         for caption, draft in captions:
             if draft.style == "plain" and draft.level != "full" and draft.features and draft.surface == 0:
-                feature = tools.choice(caption.caption_id, "proposal").choice(draft.features)
+                # by the place, not by the text: in other words as many calls are needed, so a dry run can count them
+                feature = tools.choice(caption.field_id, draft.level, "proposal").choice(draft.features)
                 asked.append((view, caption, draft, feature))
     requests = [_request(view, caption, draft, feature, tools, linker) for view, caption, draft, feature in asked]
     changes: dict[str, list[Change]] = defaultdict(list)

@@ -80,22 +80,17 @@ def write_questions(
     """
     tools = Tools(graph, vocabulary, config)
     templates, unsaid = templates_for(config), list[Rejection]()
+    views = [FieldView(field) for field in sorted(fields, key=lambda field: field.field_id)]
+    balanced, fitting = _balanced(templates, views, split_of_patient, tools)
+    count = round(config.per_item_share * len(balanced))  # as the files word them: a dry run then knows it too
     if writer is not None:
         wordings, unsaid = word_questions(writer.asker, writer.claims(tools), templates)
         tools = Tools(graph, vocabulary, config, wordings)
         templates = [wordings.questions.get(template.name, template) for template in templates]
-    views = [FieldView(field) for field in sorted(fields, key=lambda field: field.field_id)]
-    organs = {view.field.organ for view in views}
-    rows: list[Question] = []
-    fitting: dict[Dimension, set[str]] = {dimension: set() for dimension in config.dimensions}
-    for dimension in config.dimensions:
-        recipes = [item for item in templates if item.dimension == dimension and item.build != "composite"]
-        sets = [option_sets(template, organs, tools) for template in recipes]
-        blocks = Allocation(views, split_of_patient, tools).blocks(sets)
-        rows += [row for block in blocks for row in _block_questions(block, tools)]
-        fitting[dimension] = _fitting([option_set for made in sets for option_set in made], views)
+        if wordings.questions:
+            balanced, fitting = _balanced(templates, views, split_of_patient, tools)
+    rows = list(balanced)
     rejections = _left_out(views, rows, fitting, templates, vocabulary) + unsaid
-    count = round(config.per_item_share * len(rows))
     own = composites([item for item in templates if item.build == "composite"], views, split_of_patient, tools, count)
     if writer is None:
         rows += [question_row(item.option_set, item.place, tools) for item in own]
@@ -104,6 +99,22 @@ def write_questions(
         rows, rejections = rows + written, rejections + unsaid
     rows.sort(key=lambda row: row.question_id)
     return rows, rejections
+
+
+def _balanced(
+    templates: Sequence[QuestionTemplate], views: Sequence[FieldView], split_of: Mapping[str, str], tools: Tools
+) -> tuple[list[Question], dict[Dimension, set[str]]]:
+    """Return the counterbalanced questions, and per dimension the fields that fit some option set."""
+    organs = {view.field.organ for view in views}
+    rows: list[Question] = []
+    fitting: dict[Dimension, set[str]] = {}
+    for dimension in tools.config.dimensions:
+        recipes = [item for item in templates if item.dimension == dimension and item.build != "composite"]
+        sets = [option_sets(template, organs, tools) for template in recipes]
+        blocks = Allocation(views, split_of, tools).blocks(sets)
+        rows += [row for block in blocks for row in _block_questions(block, tools)]
+        fitting[dimension] = _fitting([option_set for made in sets for option_set in made], views)
+    return rows, fitting
 
 
 def _block_questions(block: Block, tools: Tools) -> Iterable[Question]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kg.paths import Path
@@ -74,7 +74,7 @@ def _sample(
     prompts = words["prompts"]
     organ = view.field.organ or "body"
     prompt = render(tools.choice(sample_id).choice(prompts), {"organ": organ})
-    steps = [step for _, path in paths for step in _steps(path, tools)]
+    steps = _once(step for _, path in paths for step in _steps(path, tools))
     steps += _rule_out(view, diagnosis, tools)
     shown = [feature for feature in view.present.values() if feature is not diagnosis]
     concepts = dict.fromkeys(
@@ -97,6 +97,14 @@ def _sample(
         concept_status=tuple("absent" if concept in denied else "present" for concept in concepts),
         provenance=provenance(_sha256(), (("max_hops", tools.config.max_hops),)),
     )
+
+
+def _once(steps: Iterable[ReasoningStep]) -> list[ReasoningStep]:
+    """Return the steps without hops that were taken before: paths of several findings may end alike."""
+    taken: dict[tuple[str | None, tuple[str, ...]], ReasoningStep] = {}
+    for step in steps:
+        taken.setdefault((step.edge_id, step.concept_ids), step)
+    return list(taken.values())
 
 
 def _excludes(step: ReasoningStep, tools: Tools) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
-from schemas.records import Reasoning
+from schemas.records import Reasoning, Rejection
 from schemas.rejection import Reason
 from tasks.generation.findings import DIAGNOSIS
 from tasks.generation.view import FieldView, Tools
@@ -21,17 +22,23 @@ _PROVIDED = re.compile(
 _INVISIBLE = re.compile(
     r"\b[pc]?T[0-4][a-d]?\s*[pc]?N[0-3x]|\bp?[TNM][0-4x][a-d]?\b"
     r"|\b(lymph nodes?|nodes) (are |were |is )?(negative|positive|examined)"
-    r"|\bmargins?\b|\b\d+\s*/\s*\d+ (lymph )?nodes\b|\bstag(e|ing)\b",
+    r"|(?<!pushing )(?<!invasive )(?<!infiltrative )\bmargins?\b|\b\d+\s*/\s*\d+ (lymph )?nodes\b|\bstag(e|ing)\b",
     re.IGNORECASE,
 )
 
 
 def refuse(sample: Reasoning, view: FieldView, tools: Tools) -> tuple[Reason, str] | None:
-    """Return the first fault of a sample with its detail, None where it passes every filter."""
+    """Return the first fault of a sample, None where it passes every filter; the detail begins with the filter."""
     for check in FILTERS:
         for reason, detail in check(sample, view, tools):
-            return reason, detail
+            return reason, f"{check.__name__}: {detail}"
     return None
+
+
+def refused_by(rejections: Iterable[Rejection]) -> dict[str, int]:
+    """Return how many samples each filter refused, filters that refused none among them."""
+    named = Counter(row.detail.partition(":")[0] for row in rejections)
+    return {check.__name__: named[check.__name__] for check in FILTERS}
 
 
 Fault = Iterator[tuple[Reason, str]]

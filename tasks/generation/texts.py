@@ -18,6 +18,7 @@ from tasks.generation.paragraphs import write_paragraphs
 from tasks.generation.perturbations import perturb
 from tasks.generation.proposals import propose
 from tasks.generation.reasoning import reason
+from tasks.generation.reasoning_filters import refused_by
 from tasks.generation.similarity import TfIdf
 from tasks.generation.view import FieldView, Tools
 from tasks.generation.wordings import word_captions
@@ -60,6 +61,7 @@ def generate_texts(
         operators=dict(sorted(counts.items())),
         hard_negatives=sum(row.hard_negative for row in texts.perturbations),
         mirrored=sum(row.mirrored for row in texts.perturbations),
+        refused_by=refused_by(texts.rejections),
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from kg.graph import Graph
 from kg.paths import Path, find_paths
-from kg.siblings import siblings
 from kg.vocabulary import Vocabulary
 from schemas.ids import canonical_json
 from schemas.records import Feature, Field, Provenance
@@ -17,10 +17,13 @@ from schemas.records.generation import CaptionLevel
 from tasks.generation.authorship import Author, Wordings
 from tasks.generation.config import GenerationConfig
 from tasks.generation.facts import Facts
+from tasks.generation.linked_findings import OPEN
+from tasks.generation.neighbours import beside, kin, kinds
 from tasks.generation.phrases import Phrases, Values
 from tasks.settings import code_version
 
 _SIBLINGS = 6  # of a concept outside the vocabulary
+_CELLS = frozenset({"AbnormalCell", "CellType"})  # said in the plural: a field shows many
 _PATHS = 8  # looked at per finding and diagnosis: some pass through what the field excludes
 _WEAK_SOURCES = frozenset({"report", "endpoint"})  # speak of the case, or may be wrong: no truth of a place
 
@@ -37,6 +40,15 @@ class FieldView:
             for feature in field.features
             if feature.polarity == "present" and field.tile_id(feature.scale) is not None
         }
+
+    def named(self) -> list[Feature]:
+        """Return what is denied, and what is asserted outside the closed vocabulary, at the scales that are there."""
+        return [
+            feature
+            for feature in self.field.features
+            if self.field.tile_id(feature.scale) is not None
+            and (feature.polarity == "absent" or (feature.polarity == "present" and feature.attribute.startswith(OPEN)))
+        ]
 
     def value(self, attribute: str) -> str | None:
         """Return the value that holds (`organ`: the organ), None where nothing is known."""
@@ -89,30 +101,38 @@ class Tools:
         if said is not None:
             return said
         node = self.graph.nodes.get(concept_id)
-        return node.label if node is not None else concept_id
+        if node is None:
+            return concept_id
+        return f"{node.label}s" if node.category in _CELLS and node.label.endswith(" cell") else node.label
 
-    def others(self, feature: Feature, organ: str | None) -> list[str]:
+    def others(self, feature: Feature, view: FieldView) -> list[str]:
         """Return the concepts that could stand in a feature's place.
 
         They are the other values of its attribute. A finding or diagnosis outside the vocabulary has siblings in the
-        graph instead, seen at the same scale; those that the graph certifies as excluded come first.
+        graph instead, seen at the same scale; those that the graph certifies as excluded come first. What the field
+        shows or may show, and what is a kind of that or the other way round, is not among them: it would be true.
         """
-        closed = self.values.of(feature.attribute, organ)
+        closed = self.values.of(feature.attribute, view.field.organ)
         if feature.value in closed:
             return [concept for value, concept in closed.items() if value != feature.value]
-        if feature.concept_id not in self._siblings:
-            self._siblings[feature.concept_id] = self._beside(feature.concept_id)
-        return self._siblings[feature.concept_id]
+        shown = [item.concept_id for item in view.field.features if item.polarity != "absent"]
+        true = {kin for concept in shown for kin in self._kin(concept)}
+        return [concept for concept in self._beside(feature.concept_id) if concept not in true][:_SIBLINGS]
+
+    def narrower(self, feature: Feature, view: FieldView) -> list[str]:
+        """Return the kinds of a finding outside the vocabulary that the field is not known to show."""
+        if not feature.attribute.startswith(OPEN):
+            return []
+        shown = {item.concept_id for item in view.field.features if item.polarity != "absent"}
+        return [concept for concept in kinds(self.graph, feature.concept_id) if concept not in shown]
 
     @cached_property
-    def _siblings(self) -> dict[str, list[str]]:
-        return {}
+    def _kin(self) -> Callable[[str], frozenset[str]]:
+        return functools.cache(lambda concept: kin(self.graph, concept))
 
-    def _beside(self, concept_id: str) -> list[str]:
-        here = self.graph.nodes.get(concept_id)
-        found = siblings(self.graph, concept_id) if here is not None else []
-        fitting = [s.concept_id for s in found if here is None or self.graph.nodes[s.concept_id].scale == here.scale]
-        return fitting[:_SIBLINGS]
+    @cached_property
+    def _beside(self) -> Callable[[str], tuple[str, ...]]:
+        return functools.cache(lambda concept: beside(self.graph, concept))
 
     @cached_property
     def _paths(self) -> dict[tuple[str, str], list[Path]]:

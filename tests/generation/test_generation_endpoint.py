@@ -267,9 +267,13 @@ def test_the_judge_scores_every_sample_and_keeps_poor_ones_out(start: Start, fie
     assert [(row.reason, row.detail) for row in rejections] == [("judged_poor", "score 2 of 5: a leap")] * 2
 
 
-def test_free_templates_are_worded_once_and_stay_counterbalanced(start: Start, sample_fields: SampleFields) -> None:
+def test_free_templates_are_worded_once_and_every_key_is_the_one_option_that_the_field_makes_true(
+    start: Start, sample_fields: SampleFields
+) -> None:
+    fields = sample_fields(patients=2, each=28)
     with start() as run:
-        rows, left = run.questions(sample_fields(patients=2, each=40))
+        rows, left = run.questions(fields)
+        claims = run.writer.claims(run.tools)
     assert not [row for row in left if row.reason == "malformed_answer"]
     sets: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
     for row in rows:
@@ -279,15 +283,6 @@ def test_free_templates_are_worded_once_and_stay_counterbalanced(start: Start, s
     assert all(len(keys) == 4 and len(set(keys.values())) == 1 for keys in sets.values())
     free = {row.template for row in rows if row.template_kind == "free" and row.option_set_id}
     assert run.asked()["QuestionWording"] == len(free)
-
-
-def test_the_key_of_a_free_form_question_is_the_one_option_that_the_field_makes_true(
-    start: Start, sample_fields: SampleFields
-) -> None:
-    fields = sample_fields(patients=2, each=40)
-    with start() as run:
-        rows, _ = run.questions(fields)
-        claims = run.writer.claims(run.tools)
     shown = {field.field_id: {feature.concept_id for feature in field.features} for field in fields}
     own = [row for row in rows if row.option_set_id is None]
     assert len(own) > 10
@@ -334,7 +329,7 @@ def test_a_free_form_question_with_a_fault_is_rejected(
 
 
 def test_a_rerun_asks_nothing_and_gives_the_same_rows(start: Start, fields: list[Field]) -> None:
-    with start() as run:
+    with start(dimensions=["correspondence"]) as run:
         first = run.texts(fields), run.questions(fields)
         answered = len(run.server.calls)
         again = run.texts(fields), run.questions(fields)

@@ -166,6 +166,17 @@ def test_visible_findings_beyond_the_vocabulary_are_attributes_of_their_own(
     assert "finding/perineural_invasion" not in attach(mentions=mentions)
 
 
+def test_of_two_findings_the_closer_one_is_kept_and_headings_are_none(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    text = "Invasion, perineural invasion; the nuclear size and the nucleolar finding are described. Carcinoma."
+    concluded = Section("diagnosis", "Adenocarcinoma of the prostate, a carcinoma.")
+    mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
+    held = attach(mentions=mentions, graph=graph)
+    assert held.pop("!") == "unknown_concept unknown_concept"  # the two headings; what is said more closely is no loss
+    assert held == {"finding/perineural_invasion": "present", "diagnosis": "prostate_adenocarcinoma"}
+
+
 def test_reports_do_not_fill_in_what_an_annotated_place_leaves_out(
     tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker
 ) -> None:

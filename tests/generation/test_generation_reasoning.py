@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from schemas.records import Field, Reasoning, ReasoningStep
+from schemas.records import Field, Provenance, Reasoning, ReasoningStep, Rejection
 from tasks.generation.reasoning import reason
-from tasks.generation.reasoning_filters import FILTERS, refuse
+from tasks.generation.reasoning_filters import FILTERS, only_visible, refuse, refused_by
+from tasks.generation.reports import read_reports
 from tasks.generation.view import FieldView, Tools
 
 VALUES = {
@@ -126,6 +128,43 @@ def test_each_fault_is_found_and_named(case: tuple[Reasoning, FieldView], tools:
         found = refuse(broken, view, tools)
         assert found is not None, name
         assert found[0] == reason_wanted, (name, found)
+        assert found[1].partition(":")[0] in {check.__name__ for check in FILTERS}
+
+
+def test_what_was_refused_is_counted_by_filter(case: tuple[Reasoning, FieldView], tools: Tools) -> None:
+    sample, view = case
+    faults = [refuse(broken, view, tools) for _, broken in _broken(sample, tools).values()]
+    rows = [Rejection("reason_1", "generation", *fault) for fault in faults if fault]
+    counts = refused_by([*rows, Rejection("cap_1", "generation", "near_duplicate", "full: twice")])
+    assert list(counts) == [check.__name__ for check in FILTERS]
+    assert sum(counts.values()) == len(rows) == len(faults)
+    assert counts["only_visible"] == 2
+
+
+def test_findings_that_lead_the_same_way_share_its_steps(case: tuple[Reasoning, FieldView]) -> None:
+    steps = [(step.edge_id, step.concept_ids) for step in case[0].think]
+    assert len(set(steps)) == len(steps) > 1
+
+
+def test_an_invasive_margin_is_seen_and_a_margin_of_the_specimen_is_not(
+    case: tuple[Reasoning, FieldView], tools: Tools
+) -> None:
+    sample, view = case
+    seen = dataclasses.replace(sample, observe="Low magnification: a pushing margin, an invasive margin.")
+    assert not list(only_visible(seen, view, tools))
+    assert list(only_visible(dataclasses.replace(sample, observe="The margin is free."), view, tools))
+
+
+@pytest.mark.slide
+def test_every_published_pathreasoner_sample_observes_what_no_slide_shows(shared: Path, tools: Tools) -> None:
+    reports, _ = read_reports({"text/pathreasoner_diagnosis_example.json": "p"}, shared)
+    for report in reports:
+        said = {section.title: section.text for section in report.sections}
+        think = (ReasoningStep(said["reasoning"], None, None),)
+        where = ("reason_1", "field_1", "slide_1", "p1", "prompt")
+        sample = Reasoning(*where, said["findings"], think, said["diagnosis"], (), (), (), Provenance("rules"))
+        view = FieldView(Field("field_1", "slide_1", "p1", 0, 0, None, None, None))
+        assert [reason for reason, _ in only_visible(sample, view, tools)] == ["claims_invisible_finding"]
 
 
 def test_every_filter_finds_something_that_no_other_filter_finds(
