@@ -75,12 +75,14 @@ def outcome(plan: Plan) -> tuple[dict[str, Any], list[str]]:
         rows.update(info.rows)
         rejected.update(info.rejected)
     del rows["rejections"]
-    operators: Counter[str] = Counter()
+    operators, refused_by = Counter[str](), Counter[str]()
     for info in texts:
         operators.update(info.facts["operators"])
+        refused_by.update(info.facts["refused_by"])
     result: dict[str, Any] = {
         "rows": dict(rows),
         "rejected": dict(sorted(rejected.items())),
+        "refused_by": dict(refused_by),
         "operators": dict(sorted(operators.items())),
         "templates": questions.facts["templates"],
         "spent": _spent(plan),
@@ -100,9 +102,14 @@ def _spent(plan: Plan) -> dict[str, Any] | None:
 
 def _lines(result: dict[str, Any]) -> list[str]:
     lines = [f"{name:<16}{count:>10,}" for name, count in result["rows"].items()]
-    lines += ["", *(f"{'rejected: ' + reason:<34}{count:>8,}" for reason, count in result["rejected"].items())]
+    lines += _table("rejected: ", result["rejected"]) + _table("reasoning refused by: ", result["refused_by"])
+    lines += _table("perturbations: ", result["operators"]) + _table("questions: ", result["templates"])
     if result["spent"]:
         spent = result["spent"]
         price = "cost unknown" if spent["cost"] is None else f"{spent['cost']:,.4f}"
         lines += ["", f"endpoint so far: {spent['calls']:,} calls, {spent['tokens']:,} tokens, {price}"]
     return lines
+
+
+def _table(title: str, counts: dict[str, int]) -> list[str]:
+    return ["", *(f"{title + name:<44}{count:>8,}" for name, count in counts.items())]

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg.graph import Graph
@@ -91,6 +91,7 @@ def test_a_value_holds_where_it_holds_most_of_the_annotated_area(
     assert found["!"] == ("" if held else "ambiguous_feature no_features")
 
 
+@settings(max_examples=40)
 @given(pieces=st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900), st.integers(5, 900)), max_size=8))
 def test_overlapping_regions_of_one_value_count_once(
     pieces: list[tuple[int, int, int]], tmp_path_factory: pytest.TempPathFactory, slide: Slide, vocabulary: Vocabulary
@@ -248,6 +249,27 @@ def test_a_field_that_nothing_is_known_of_stays_and_is_counted(
     featured = generate_features(fields, slide, boxes, FeaturesConfig(), vocabulary, Evidence(), writer)
     assert [field.features for field in featured] == [()]
     assert (writer.items_in, writer.items_out, dict(writer.rejected)) == (1, 0, {"no_features": 1})
+
+
+@settings(max_examples=15)
+@given(order=st.permutations(range(6)))
+def test_permuted_fields_give_permuted_features(
+    order: list[int], tmp_path_factory: pytest.TempPathFactory, slide: Slide, vocabulary: Vocabulary
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "permuted.geojson"
+    _geojson(
+        path, *[_region(x, 0, 150, 1000, architecture=("solid", "papillary")[x % 4 // 2]) for x in range(0, 900, 150)]
+    )
+    fields = [Field(f"f{n}", "slide_breast", "p1", 0, 0, f"low{n}", None, None, "breast") for n in range(6)]
+    boxes: Boxes = {f"low{n}": (150.0 * n, 0.0, 140.0, 140.0) for n in range(6)}
+
+    def attached(several: list[Field]) -> list[Field]:
+        evidence = Evidence(annotations=path)
+        return attach_features(several, slide, boxes, FeaturesConfig(), vocabulary, evidence)[0]
+
+    whole = attached(fields)
+    assert all(field.features for field in whole)
+    assert attached([fields[n] for n in order]) == [whole[n] for n in order]
 
 
 def test_a_source_cannot_be_named_twice() -> None:

@@ -40,12 +40,13 @@ def config(server: ScriptedEndpoint, tmp_path: Path) -> Path:
     manifest = "path,patient_id,organ,stain,licence,report,annotations\na.svs,p1,breast,H&E,CC0-1.0,,\n"
     (tmp_path / "slides" / "manifest.csv").write_text(manifest)
     endpoint = {"base_url": server.url, "model": "scripted", "prices": {"input": 1, "output": 2}}
-    settings = {
-        "slides": "slides",
-        "manifest": "slides/manifest.csv",
-        "out": "out",
-        "generation": {"generator": "openai", "endpoint": endpoint, "features": {"sources": ["endpoint"]}},
+    generation = {
+        "generator": "openai",
+        "endpoint": endpoint,
+        "features": {"sources": ["endpoint"]},
+        "dimensions": ["correspondence", "explanation"],
     }
+    settings = {"slides": "slides", "manifest": "slides/manifest.csv", "out": "out", "generation": generation}
     (tmp_path / "run.yaml").write_text(json.dumps(settings))
     return tmp_path / "run.yaml"
 
