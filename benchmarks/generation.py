@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks._key_checker import wrong_keys
+from benchmarks._real_reports import report_claims
 from benchmarks._scripted_calls import scripted_claims
 from benchmarks._scripted_writer import worded_claims
 from demo.plan import plan_demo
@@ -265,6 +266,7 @@ def main() -> None:
     splits = assign_splits(Counter(field.patient_id for field in fields), shares=shares, seed=0)
     few = fields[::3] if arguments.quick else fields
     claims = [*question_claims(fields, splits, graph, 800 if arguments.quick else 2000), *text_claims(few, graph)]
+    claims += report_claims(claim, graph)
     claims += worded_claims(claim, of_their_own, fields, splits, graph)
     claims += scripted_claims(claim, 200 if arguments.quick else 1000)
     for row in claims:
