@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.config import RunnerConfig
 from flows.progress import progress
 from schemas.errors import MissingExtraError, SlidesmithError, StageFailedError
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -78,6 +81,7 @@ def gather(label: str, futures: Sequence[PrefectFuture[Any]], names: Sequence[st
         result = future.result(raise_on_failure=False)
         if isinstance(result, BaseException):
             reason = str(result) if isinstance(result, SlidesmithError) else f"{type(result).__name__}: {result}"
+            _log.error("%s: %s: %s", label, name, reason)
             failures.append(f"{name}: {reason}")
         results.append(result)
     if failures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import IO, Any
 
 from flows.config import RunConfig
 from flows.plan import Plan, make_plan
+from flows.run_journal import journal
 from flows.spending import read_spending, total
 from schemas.errors import SlidesmithError
 from schemas.ids import digest
@@ -21,6 +23,7 @@ from tasks.endpoint.ledger import Spent
 from tasks.settings import code_version
 from tasks.store import ShardInfo
 
+_log = logging.getLogger(__name__)
 FOLDER = "runs"
 
 
@@ -41,14 +44,18 @@ def recorded(config: RunConfig) -> Iterator[None]:
         "config_sha256": digest(plan.portable_config()),
         "code_version": code_version("schemas", "kg", "tasks", "flows", "training"),
     }
-    with _kept(config.out / FOLDER / f"{record['run_id']}.json", record):
+    path = config.out / FOLDER / f"{record['run_id']}.json"
+    with _kept(path, record), journal(path.with_suffix(".jsonl")):
         try:
+            _log.info("curation of %s %s begins: %d slides", record["dataset"], record["version"], len(plan.sources))
             yield
             record["status"] = "completed"
+            _log.info("curation is complete")
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             record["status"] = "interrupted" if interrupted else "failed"
             record["problem"] = str(error) if isinstance(error, SlidesmithError) else type(error).__name__
+            _log.error("curation %s: %s", record["status"], record["problem"])
             raise
         finally:
             record["wall_s"] = round(time.monotonic() - clock, 1)
@@ -114,6 +121,15 @@ def read_runs(out: Path) -> list[dict[str, Any]]:
                 record["status"] = "killed"
             records.append(record)
     return records
+
+
+def read_logs(out: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines that runs into a folder logged, each with its run_id; a torn last line is left out."""
+    for path in sorted((out / FOLDER).glob("*.jsonl")):
+        with path.open(encoding="utf-8") as stream:
+            for line in stream:
+                with suppress(ValueError):
+                    yield {"run_id": path.stem, **json.loads(line)}
 
 
 def _locked(stream: IO[str]) -> bool:

@@ -17,6 +17,7 @@ _START_S = 180.0
 SETTINGS = {
     # Slots that a killed server had lent out are known to the next one.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,kg,tasks,training",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }

@@ -7,6 +7,7 @@ configuration and the stage's code, so finding a shard means that its work is do
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import stat
@@ -28,6 +29,8 @@ from schemas.ids import digest, file_sha256
 from schemas.records import Rejection
 
 Record = TypeVar("Record")
+
+_log = logging.getLogger(__name__)
 
 SUMMARY = "shard.json"
 ROW_GROUP = 256  # rows; a default-written Parquet of JPEG bytes makes one row cost 1 GB to reach
@@ -235,6 +238,7 @@ class ShardStore:
             self._publish(folder, stage, key)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        _log.info("%s: %d in, %d out in %.1f s", stage, info.items_in, info.items_out, info.wall_s, extra=asdict(info))
         return info, False
 
     def _publish(self, folder: Path, stage: str, key: str) -> None:

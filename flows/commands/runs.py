@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from flows.commands.options import json_option, say
 
+Table = tuple[dict[str, str], list[dict[str, Any]]]
 _RUN = {
     "run_id": "VARCHAR",
     "started_at": "TIMESTAMPTZ",
@@ -34,6 +36,7 @@ _STAGE = {
     "rejected": "BIGINT",
     "work_s": "DOUBLE",
 }
+_LOG = {"run_id": "VARCHAR", "logged_at": "TIMESTAMPTZ", "level": "VARCHAR", "logger": "VARCHAR", "message": "VARCHAR"}
 _LATEST = """
 SELECT r.run_id AS run, r.status, r.wall_s, sum(s.made)::BIGINT AS made, sum(s.found)::BIGINT AS found,
        sum(s.rejected)::BIGINT AS rejected, r.calls, r.cost, r.problem
@@ -44,40 +47,45 @@ GROUP BY ALL ORDER BY run DESC LIMIT 20
 
 @click.command(name="runs")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Run folder.")
-@click.option("--sql", default=_LATEST, show_default="the last 20 runs", help="DuckDB SQL over `runs` and `stages`.")
+@click.option(
+    "--sql", default=_LATEST, show_default="the last 20 runs", help="DuckDB SQL over `runs`, `stages`, `logs`."
+)
 @json_option
 def command(out: Path, sql: str, as_json: bool) -> None:
     """Show what the runs into a folder did: shards made and found done, rejections, time, calls and cost.
 
     Tables: runs(run_id, started_at, status, wall_s, dataset, version, calls, tokens, cost, problem, config_sha256,
-    code_version) and stages(run_id, stage, made, found, missing, items_in, items_out, rejected, work_s).
+    code_version), stages(run_id, stage, made, found, missing, items_in, items_out, rejected, work_s) and logs(run_id,
+    logged_at, level, logger, message).
     """
-    from flows.run_log import read_runs
+    from flows.run_log import read_logs, read_runs
     from schemas.errors import InputError
 
     records = read_runs(out)
     if not records:
         raise InputError(f"no run has been recorded in {out.name or out}", remedy="name the `out` folder of a run")
-    names, rows = _asked(sql, records)
+    stages = [{"run_id": run["run_id"], **stage} for run in records for stage in run.get("stages", ())]
+    tables = {"runs": (_RUN, records), "stages": (_STAGE, stages), "logs": (_LOG, list(read_logs(out)))}
+    names, rows = _asked(sql, tables)
     result = {"rows": [dict(zip(names, (_plain(value) for value in row), strict=True)) for row in rows]}
     say(result, as_json, [] if as_json else _table(names, rows))
 
 
-def _asked(sql: str, records: list[dict[str, Any]]) -> tuple[list[str], list[tuple[Any, ...]]]:
+def _asked(sql: str, tables: Mapping[str, Table]) -> tuple[list[str], list[tuple[Any, ...]]]:
     import duckdb
 
     from schemas.errors import InputError
 
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET enable_external_access = false")
-        stages = [{"run_id": run["run_id"], **stage} for run in records for stage in run.get("stages", ())]
-        for table, columns, given in (("runs", _RUN, records), ("stages", _STAGE, stages)):
+        for table, (columns, given) in tables.items():
             connection.execute(
                 f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
             )
             marks = ", ".join("?" for _ in columns)
-            for row in given:
-                connection.execute(f"INSERT INTO {table} VALUES ({marks})", [row.get(name) for name in columns])  # noqa: S608
+            if given:
+                values = [[row.get(name) for name in columns] for row in given]
+                connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
         try:
             found = connection.execute(sql)
             return [column[0] for column in found.description], found.fetchall()

@@ -12,7 +12,7 @@ import pytest
 from flows.cli import main
 from flows.config import RunConfig
 from flows.plan import make_plan
-from flows.run_log import read_runs, recorded
+from flows.run_log import read_logs, read_runs, recorded
 from schemas.errors import StageFailedError
 from tasks.store import ShardWriter
 
@@ -53,6 +53,8 @@ def test_what_was_made_and_what_was_found_done(config: RunConfig, capsys: pytest
     again, first = asked(capsys, config.out, sql)
     assert again == {"made": 0, "found": 1, "missing": 5, "items_in": 0}
     assert first == {"made": 1, "found": 0, "missing": 5, "items_in": 5}
+    logged = asked(capsys, config.out, "SELECT message FROM logs WHERE logger = 'tasks.store'")
+    assert [str(row["message"]).split(" in ")[0] for row in logged] == ["tiling: 5 in, 5 out"]
     main(["runs", "--out", str(config.out)])
     table = capsys.readouterr().out.splitlines()
     assert table[0].split()[:3] == ["run", "status", "wall_s"]
@@ -65,6 +67,9 @@ def test_a_failed_run_says_why(config: RunConfig) -> None:
     (record,) = read_runs(config.out)
     assert record["status"] == "failed"
     assert "3 of 6 slides cannot be used" in record["problem"]
+    (error,) = [line for line in read_logs(config.out) if line["level"] == "ERROR"]
+    assert "3 of 6 slides cannot be used" in error["message"]
+    assert error["run_id"] == record["run_id"]
 
 
 def test_a_run_under_way_and_a_killed_one_are_told_apart(config: RunConfig, inputs: Path) -> None:
