@@ -101,6 +101,16 @@ def _write(out: Path, screening: Screening, rejections: Sequence[Rejection], nam
     (out / "rejections.jsonl").write_text("".join(rows), encoding="utf-8")
 
 
+def _example(item: Item) -> list[str]:
+    """Return one question as it was understood, the key marked: a wrong column, or keys off by one, show at once."""
+    from tasks.screening.items import LETTERS
+
+    options = [
+        f"{'*' if place == item.key else ' '} {LETTERS[place]}  {text}" for place, text in enumerate(item.options)
+    ]
+    return [f"{item.item_id}, group {item.group or 'of its own'}, type {item.cell}: {item.question}", *options]
+
+
 def _plan(
     items: Sequence[Item], rejections: Sequence[Rejection], config: ScreeningConfig, asked: Path | None
 ) -> tuple[dict[str, Any], list[str]]:
@@ -108,9 +118,10 @@ def _plan(
     cells = {item.cell for item in items}
     groups = {item.group or f"alone {place}" for place, item in enumerate(items)}
     found: dict[str, Any] = {"items": len(items), "groups": len(groups), "cells": sorted(cells)}
-    found |= {"rejected": len(rejections), "endpoint": None}
+    found |= {"rejected": len(rejections), "first": asdict(items[0]), "endpoint": None}
     lines = [
-        f"{len(items):,} questions of {len(groups):,} groups in {len(cells):,} cells; {len(rejections):,} left out"
+        f"{len(items):,} questions of {len(groups):,} groups in {len(cells):,} cells; {len(rejections):,} left out",
+        *_example(items[0]),
     ]
     if config.endpoint is not None:
         from tasks.screening.endpoint_reader import endpoint_readers

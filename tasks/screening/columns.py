@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ GROUP = (
     "image", "imagepath", "filename", "documentid", "passageid",
 )  # fmt: skip
 TYPE = ("cell", "type", "questiontype", "dimension", "category", "task", "subtask", "topic", "subject", "subset")
+MOST_TYPES, ROWS_OF_TYPE = 20, 10  # more values than these in a column found by name must recur as often as this
 IDENTIFIER = ("questionid", "id", "qid", "itemid", "uid", "uuid", "index")
 OPTION_SET = ("optionsetid",)
 # A, option_a, choice1, opa (MedMCQA), ending0: one column per option.
@@ -74,6 +76,14 @@ def _lettered(names: Sequence[str]) -> tuple[str, ...]:
         if first <= 1 and len(run) >= 2 and len(run) > len(best):
             best = tuple(run)
     return best
+
+
+def is_no_type(name: str, values: Iterable[str]) -> bool:
+    """Return whether a column is only called like a type: more than a few values, with fewer than ten rows each."""
+    if _plain(name) not in TYPE[1:]:
+        return False
+    counts = Counter(values)
+    return len(counts) > MOST_TYPES and counts.total() < ROWS_OF_TYPE * len(counts)
 
 
 def _must_exist(given: str | tuple[str, ...] | None, names: Sequence[str], file: str) -> None:

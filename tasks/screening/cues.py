@@ -63,7 +63,7 @@ def _telling_words(panel: Panel, items: NDArray[np.int64], whole_options: bool) 
 
 def cell_cues(
     panel: Panel,
-    members: NDArray[np.bool_],
+    members: NDArray[np.int64],
     readers: tuple[tuple[str, ...], tuple[str, ...]],
     bits: Floats,
     credit: Floats,
@@ -75,13 +75,13 @@ def cell_cues(
 
     Args:
         panel: the items.
-        members: (n,) the part.
+        members: the items of the part.
         readers: names (r,) and the one cue of each reader; empty for readers that combine cues.
         bits: (n, r) pointwise V-information.
         credit: (n, r) expected correctness.
     """
     names, cues = readers
-    n = int(members.sum())
+    n = len(members)
     mean_bits = bits[members].mean(axis=0)
     accuracy = credit[members].mean(axis=0)
     best: dict[str, int] = {}
@@ -90,13 +90,12 @@ def cell_cues(
             best[cue] = column
     counted = [cue for cue, column in best.items() if 2.0 * np.log(2.0) * n * mean_bits[column] > _RATIO]
     counted.sort(key=lambda cue: -mean_bits[best[cue]] * _PREFERENCE.get(cue, 1.0))
-    items = np.flatnonzero(members)
     found = []
     for cue in counted:
         column = best[cue]
         if mean_bits[column] < 0.2 * mean_bits[best[counted[0]]]:
             continue
-        examples = _telling_words(panel, items, cue == "prior") if cue in ("prior", "wording") else ()
+        examples = _telling_words(panel, members, cue == "prior") if cue in ("prior", "wording") else ()
         found.append(Cue(cue, float(mean_bits[column]), names[column], float(accuracy[column]), examples))
     return tuple(found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from schemas.ids import digest
 from schemas.records import Rejection
 from schemas.rejection import Reason
 from tasks.screening.answers import Style, Unusable, answer_index, answer_styles, is_missing, read_options, single
-from tasks.screening.columns import Columns, find_columns
+from tasks.screening.columns import Columns, find_columns, is_no_type
 from tasks.screening.items import LETTERS, MAX_OPTIONS, MIN_OPTIONS, Item, normalised
 from tasks.screening.rows import read_rows
 
@@ -19,12 +19,14 @@ Row = dict[str, Any]
 _STYLE_ROWS = 2_000  # rows that decide how answers are to be read
 
 
-def _names(rows: Iterable[Any]) -> list[str]:
+def _names(rows: Sequence[Any], wanted: str | None) -> list[str]:
+    """Return the columns, without those that are called like a type but hold something else in almost every row."""
     names: dict[str, None] = {}
     for row in rows:
         if isinstance(row, dict):
             names.update(dict.fromkeys(map(str, row)))
-    return list(names)
+    whole = [row for row in rows if isinstance(row, dict)]
+    return [name for name in names if name == wanted or not is_no_type(name, (str(row.get(name)) for row in whole))]
 
 
 def _options_of(row: Row, columns: Columns) -> tuple[list[str], list[str]]:
@@ -160,7 +162,7 @@ def read_items(
     found_rows = read_rows(path)
     rows = found_rows.values
     wanted = Columns(question=question, options=options, answer=answer, group=group, type=type, id=id)
-    reader = _Reader(find_columns(_names(rows), wanted, file=path.name), found_rows.whole)
+    reader = _Reader(find_columns(_names(rows, type), wanted, file=path.name), found_rows.whole)
     names = [reader.identify(row, place) for place, row in enumerate(rows)]
     parsed = [(name, reader.parse(row, name)) for name, row in zip(names, rows, strict=True)]
     usable = [(answer_, labels, texts) for _, found in parsed if found for _, answer_, labels, texts in [found]]

@@ -192,16 +192,28 @@ def _verdicts(
     return verdicts
 
 
-def strata_of(panel: Panel) -> list[tuple[Level, str, NDArray[np.bool_]]]:
-    """Return the parts that are judged: every cell, every type that is not a cell, and the whole file."""
-    parts: list[tuple[Level, str, NDArray[np.bool_]]] = [
-        ("cell", name, panel.cell == index) for index, name in enumerate(panel.cells)
-    ]
+def strata_of(panel: Panel) -> list[tuple[Level, str, Ints]]:
+    """Return the parts that are judged, with their items: cells, types that are not cells, and the whole file."""
     types = np.array([item.type for item in panel.items])
-    parts += [("type", name, types == name) for name in sorted(set(types.tolist()) - set(panel.cells) - {"all"})]
+    names, number = np.unique(types, return_inverse=True)
+    parts: list[tuple[Level, str, Ints]] = [
+        ("cell", name, members) for name, members in zip(panel.cells, _members(panel.cell), strict=True)
+    ]
+    known = {*panel.cells, "all"}
+    parts += [
+        ("type", name, members)
+        for name, members in zip(names.tolist(), _members(number), strict=True)
+        if name not in known
+    ]
     if len(panel.cells) > 1:
-        parts.append(("all", "all", np.ones(len(panel.items), dtype=bool)))
+        parts.append(("all", "all", np.arange(len(panel.items))))
     return parts
+
+
+def _members(number: Ints) -> list[Ints]:
+    """Return the items of each number from 0, in order."""
+    order = np.argsort(number, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
 
 
 def _null_moments(scores: Floats, panel: Panel) -> tuple[Floats, Floats]:
@@ -231,19 +243,19 @@ def cell_gate(
     second, third = _null_moments(scores, panel)
     inflation = np.array([fold_inflation(config.folds) if family in TRAINED else 1.0 for family in families])
     tests = adjusted_p(
-        [(excess[mask], (second[mask], third[mask]), panel.group[mask]) for _, _, mask in parts],
+        [(excess[part], (second[part], third[part]), panel.group[part]) for _, _, part in parts],
         permutations=config.permutations,
         seed=config.seed,
         min_groups=config.min_groups,
         inflation=inflation,
     )
     rows = []
-    for (level, name, mask), p in zip(parts, tests, strict=True):
+    for (level, name, part), p in zip(parts, tests, strict=True):
         estimate = clustered_interval(
-            credit[mask], panel.group[mask], confidence=config.confidence, inflation=inflation
+            credit[part], panel.group[part], confidence=config.confidence, inflation=inflation
         )
-        chance, n = float(panel.chance[mask].mean()), int(mask.sum())
-        groups = len(np.unique(panel.group[mask]))
+        chance, n = float(panel.chance[part].mean()), len(part)
+        groups = len(np.unique(panel.group[part]))
         verdicts = _verdicts(estimate.accuracy, estimate.low, estimate.high, p, chance, config)
         for r, reader in enumerate(names):
             small = n < config.min_items or groups < config.min_groups

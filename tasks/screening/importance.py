@@ -48,7 +48,7 @@ def _scores(models: Mapping[int, CueModel], values: NDArray[np.floating], fold: 
 
 
 def cue_importance(
-    features: Features, fold: Ints, models: Mapping[str, Mapping[int, CueModel]], members: NDArray[np.bool_], seed: int
+    features: Features, fold: Ints, models: Mapping[str, Mapping[int, CueModel]], members: Ints, seed: int
 ) -> tuple[Importance, ...]:
     """Return what the furthest reader from chance loses without each cue in a part of the file, the largest loss first.
 
@@ -56,13 +56,13 @@ def cue_importance(
         features: what readers look at.
         fold: (n,) fold of each item.
         models: per reader and held-out fold the model that was fitted without that fold.
-        members: (n,) the part.
+        members: the items of the part.
         seed: seed of shuffles, and of the sample of large parts.
     """
     if not models:
         return ()
     rng = np.random.default_rng([seed, 2])
-    which = np.flatnonzero(members)
+    which = members
     if len(which) > ITEMS:
         which = np.sort(rng.choice(which, ITEMS, replace=False))
     panel = panel_of([features.panel.items[i] for i in which.tolist()])

@@ -34,11 +34,18 @@ def result_rows(screening: Screening) -> list[dict[str, Any]]:
     return [_plain(row) for row in screening.rows]
 
 
+def _parts(screening: Screening) -> dict[tuple[str, str], list[ReaderCell]]:
+    """Return the rows of every part by its level and name."""
+    parts: dict[tuple[str, str], list[ReaderCell]] = {}
+    for row in screening.rows:
+        parts.setdefault((row.level, row.cell), []).append(row)
+    return parts
+
+
 def _shown(screening: Screening) -> list[ReaderCell]:
     """Return the rows worth a look: readers that decide, the strongest untrained one, and whoever fails a part."""
     rows = []
-    for cell in screening.cells:
-        part = [row for row in screening.rows if (row.level, row.cell) == (cell.level, cell.name)]
+    for part in _parts(screening).values():
         untrained = [row for row in part if row.family not in DECIDING]
         strongest = max(untrained, key=lambda row: row.accuracy, default=None)
         rows += [row for row in part if row.family in DECIDING or row.verdict == "fail" or row is strongest]

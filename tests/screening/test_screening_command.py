@@ -65,9 +65,13 @@ def test_a_dry_run_says_how_the_file_is_read_and_what_an_endpoint_would_cost(tmp
     found = CliRunner().invoke(command, arguments)
     assert found.exit_code == 0
     assert "120 questions of 120 groups in 1 cells; 1 left out" in found.stdout
+    first = json.loads(path.read_text())[0]
+    assert f"* {first['answer']}  {first['options'][LETTERS.index(first['answer'])]}" in found.stdout.splitlines()
+    assert f"row 1, group of its own, type all: {first['question']}" in found.stdout
     assert "big: 480 calls (0 are answered already)" in found.stdout
     as_json = json.loads(CliRunner().invoke(command, [*arguments, "--json"]).stdout)
     assert as_json["endpoint"]["calls"] == 480
+    assert as_json["first"]["key"] == LETTERS.index(first["answer"])
     assert as_json["endpoint"]["cost"] > 0
 
 

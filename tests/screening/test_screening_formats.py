@@ -166,6 +166,15 @@ def test_group_type_and_id_are_found_by_name_or_given(tmp_path: Path) -> None:
     assert [(i.group, i.cell) for i in items] == [("h", "p0"), ("h", "p1"), ("h", "p0")]
 
 
+def test_a_column_that_is_called_like_a_type_and_differs_from_row_to_row_is_none_unless_it_is_named(
+    tmp_path: Path,
+) -> None:
+    rows = [{**row, "topic": f"topic {n}", "subset": n % 2} for n, row in enumerate(rows_of(TEXTS, ["A", "B"] * 15))]
+    path = write(tmp_path / "f.json", rows)
+    assert {item.cell for item in read_items(path)[0]} == {"0", "1"}
+    assert len({item.cell for item in read_items(path, type="topic")[0]}) == 30
+
+
 def test_rows_that_cannot_be_used_are_counted_with_their_reasons(tmp_path: Path) -> None:
     good = rows_of(TEXTS, ["A"])[0]
     bad: list[tuple[Any, str]] = [
