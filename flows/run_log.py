@@ -31,6 +31,7 @@ FOLDER = "runs"
 def recorded(config: RunConfig) -> Iterator[None]:
     """Keep a record of what runs inside: written as `running` first, then whole; a killed run leaves the first."""
     plan = make_plan(config)
+    plan.store.sweep()
     found = {shard for shard in plan.shards() if plan.store.find(*shard)}
     spent = total(read_spending(plan.endpoint_folder))
     started, clock = datetime.now(UTC), time.monotonic()

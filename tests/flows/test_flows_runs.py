@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from tasks.store import ShardWriter
 ROOT = Path(__file__).resolve().parents[2]
 HELD = """
 import sys
+import time
 from pathlib import Path
 from flows.config import RunConfig
 from flows.run_log import recorded
@@ -100,3 +103,15 @@ def test_a_folder_without_runs_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         main(["runs", "--out", str(tmp_path / "nothing")])
     assert "no run has been recorded in nothing" in capsys.readouterr().err
+
+
+def test_what_a_killed_run_left_half_made_is_swept_after_a_day(config: RunConfig) -> None:
+    stage = make_plan(config).store.root / "tiling"
+    for name, age_s in (("old", 100_000), ("fresh", 60)):
+        (stage / f".{name}").mkdir(parents=True)
+        (stage / f".{name}" / "tiles.parquet").write_bytes(b"half")
+        then = time.time() - age_s
+        os.utime(stage / f".{name}", (then, then))
+    with recorded(config):
+        pass
+    assert [path.name for path in stage.iterdir()] == [".fresh"]
