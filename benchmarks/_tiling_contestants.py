@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import subprocess
 import tempfile
@@ -117,7 +118,9 @@ def codec_alone(path: Path, decoded: int, encoded: int, levels: tuple[int, ...] 
     """Return what decodes so many stored tiles and encodes so many of some levels, and nothing else: a limit."""
     reader, _ = open_reader(str(path), "native")
     streams = [reader.native_jpeg(0, number % 32, 8 + number // 32) or b"" for number in range(256)]
-    samples = [reader.block(level, number % 4, number // 4) for number in range(16) for level in levels]
+    least = reader.geometry.levels[max(levels)]
+    places = itertools.islice(itertools.product(range(least.rows), range(least.columns)), 16)
+    samples = [reader.block(level, column, row) for row, column in places for level in levels]
     reader.close()
 
     def run() -> int:

@@ -6,12 +6,10 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
 from schemas.records import Field, Slide, Tile
 from tasks.store import ShardWriter
 from tasks.tiling.config import TilingConfig
-from tasks.tiling.fields import DroppedField, PlannedField, boxes_px0
+from tasks.tiling.fields import DroppedField, PlannedField, tile_boxes_px0
 from tasks.tiling.maker import TileMaker
 from tasks.tiling.memory import Boxes, plan_memory
 from tasks.tiling.planes import PixelCache
@@ -48,10 +46,10 @@ def write_fields(
 
     Determinism: equal slides, fields and configuration give equal bytes.
     """
-    boxes = [boxes_px0(planned, rank) for rank in range(len(scales))]
+    boxes = [tile_boxes_px0([field.tiles[rank] for field in planned]) for rank in range(len(scales))]
     memory = plan_memory(reader.geometry, scales, boxes, config.cache_mib << 20)
     maker = _maker(reader, scales, planned, boxes, config, memory.cache_bytes)
-    copied = np.array([maker.copies(field) for field in planned], dtype=np.bool_)
+    copied = maker.copied(planned)
     made: list[MadeField | PlannedField] = list(itertools.compress(planned, copied))
     dropped: list[DroppedField] = []
     with Spool(out.path("tiles.parquet").parent) as spool:

@@ -118,13 +118,13 @@ class FieldPlanner:
         return PlannedTile(plan, origin, inside, tissue, pen, folds)
 
 
-def boxes_px0(fields: Sequence[PlannedField], rank: int) -> NDArray[np.int64]:
-    """Return the boxes (x, y, width, height) of one scale's tiles in level-0 pixels, shape (N, 4)."""
-    boxes = np.empty((len(fields), 4), dtype=np.int64)
-    if fields:
-        plan = fields[0].tiles[rank].plan
-        boxes[:, :2] = np.rint(np.array([field.tiles[rank].origin for field in fields]) * np.array(plan.step_px0))
-        boxes[:, 2:] = plan.extent_px0
+def tile_boxes_px0(tiles: Sequence[PlannedTile]) -> NDArray[np.int64]:
+    """Return the boxes (x, y, width, height) of tiles in level-0 pixels, shape (N, 4): `box_px0` of many at once."""
+    plans = [tile.plan for tile in tiles]
+    steps = np.array([plan.step_px0 for plan in plans]).reshape(-1, 2)
+    corners = np.array([tile.origin for tile in tiles]).reshape(-1, 2) * steps
+    extents = np.array([plan.tile_px for plan in plans]).reshape(-1, 1) * steps
+    boxes: NDArray[np.int64] = np.rint(np.hstack([corners, extents])).astype(np.int64)
     return boxes
 
 

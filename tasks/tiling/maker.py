@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -25,8 +25,7 @@ _CELLS = 4
 Normaliser = Callable[[Pixels], Pixels]
 
 
-@dataclass(frozen=True, slots=True)
-class TileImage:
+class TileImage(NamedTuple):
     """One tile's bytes and what was measured on its pixels."""
 
     jpeg: bytes
@@ -97,16 +96,39 @@ class TileMaker:
 
     def make_or_drop(self, field: PlannedField, rank: int) -> TileImage | DroppedField:
         """Return one tile of a field, or the field as dropped where the slide cannot be read there."""
-        tile = field.tiles[rank]
         try:
-            return self.make(tile)
+            return self.make(field.tiles[rank])
         except SlideReadError as error:
-            self._reader.reopen()
-            return DroppedField(field.field_id, field.centre_px0, "region_unreadable", f"{tile.scale} tile: {error}")
+            return self._unreadable(field, rank, error)
 
-    def copies(self, field: PlannedField) -> bool:
-        """Return whether all tiles of a field are taken over without a look at their pixels."""
-        return not self._config.measure_focus and all(self._stored_place(tile) for tile in field.tiles)
+    def copied(self, fields: Sequence[PlannedField]) -> NDArray[np.bool_]:
+        """Return which fields have tiles that are all taken over without a look at their pixels, shape (N,)."""
+        whole = np.full(len(fields), not self._config.measure_focus and bool(fields))
+        for rank, tile in enumerate(fields[0].tiles if whole.any() else ()):
+            level, side = self._stored_whole.get(tile.scale), self._config.tile_px
+            if level is None:
+                return np.zeros_like(whole)
+            origins = np.array([field.tiles[rank].origin for field in fields])
+            last = level.width - side, level.height - side
+            whole &= ((origins % side == 0) & (origins >= 0) & (origins <= last)).all(axis=1)
+        return whole
+
+    def copy_or_drop(self, field: PlannedField, rank: int) -> bytes | DroppedField:
+        """Return the stored bytes of a tile of a field that is copied, or the field as dropped."""
+        tile = field.tiles[rank]
+        (x, y), side = tile.origin, self._config.tile_px
+        try:
+            jpeg = self._reader.native_jpeg(tile.plan.level, x // side, y // side)
+        except SlideReadError as error:
+            return self._unreadable(field, rank, error)
+        if jpeg is None:
+            raise RuntimeError("a tile that no reader hands out was planned to be copied")
+        return jpeg
+
+    def _unreadable(self, field: PlannedField, rank: int, error: SlideReadError) -> DroppedField:
+        self._reader.reopen()
+        detail = f"{field.tiles[rank].scale} tile: {error}"
+        return DroppedField(field.field_id, field.centre_px0, "region_unreadable", detail)
 
     def _stored_place(self, tile: PlannedTile) -> tuple[int, int, int] | None:
         """Return the level, column and row of the stored tile that is this tile as it is, or None."""

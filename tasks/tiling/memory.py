@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tasks.tiling.readers.protocol import SlideGeometry
 from tasks.tiling.scales import ScalePlan
 
-CACHE_MIN_BYTES = 2 << 20
 PIECE_SOURCE_PX = 1024  # side of what is averaged in one go, in pixels of the plane that it is averaged from
 Boxes = Sequence[NDArray[np.int64]]
 
@@ -40,7 +39,7 @@ def plan_memory(geometry: SlideGeometry, scales: Sequence[ScalePlan], boxes: Box
     widest = max(plan.extent_px0[0] for plan in scales)
     per_px0 = _bytes_per_px0(geometry, scales, boxes)
     if span * per_px0 <= limit_bytes:
-        return MemoryPlan(max(CACHE_MIN_BYTES, int(span * per_px0)), max(1, geometry.width_px0 + 2 * widest))
+        return MemoryPlan(int(span * per_px0), max(1, geometry.width_px0 + 2 * widest))
     return MemoryPlan(limit_bytes, max(widest, int(limit_bytes / per_px0) - widest))
 
 

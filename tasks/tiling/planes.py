@@ -80,20 +80,25 @@ class _Mosaic:
 
     def window(self, x: int, y: int, width: int, height: int) -> Pixels:
         """Return a box of pixels, white outside the plane; valid until the next call."""
+        column, from_x = divmod(x, self.piece_width)
+        row, from_y = divmod(y, self.piece_height)
+        to_x, to_y = from_x + width, from_y + height
+        inside = x >= 0 and y >= 0 and x + width <= self.width and y + height <= self.height
+        if inside and to_x <= self.piece_width and to_y <= self.piece_height:
+            return self.piece(column, row)[from_y:to_y, from_x:to_x]
+        return self._put_together(x, y, width, height, inside)
+
+    def _put_together(self, x: int, y: int, width: int, height: int, inside: bool) -> Pixels:
         left, right = max(0, x), min(self.width, x + width)
         top, bottom = max(0, y), min(self.height, y + height)
         if left >= right or top >= bottom:
             return white(width, height)
         columns = range(left // self.piece_width, (right - 1) // self.piece_width + 1)
         rows = range(top // self.piece_height, (bottom - 1) // self.piece_height + 1)
-        whole = (left, top, right - left, bottom - top) == (x, y, width, height)
-        if whole and len(columns) == len(rows) == 1:
-            piece_x, piece_y = x - columns[0] * self.piece_width, y - rows[0] * self.piece_height
-            return self.piece(columns[0], rows[0])[piece_y : piece_y + height, piece_x : piece_x + width]
         if self._room.shape != (height, width, 4):
             self._room = white(width, height)
         result = self._room
-        if not whole:
+        if not inside:
             result.fill(WHITE)
         for row in rows:
             y0 = row * self.piece_height

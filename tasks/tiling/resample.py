@@ -1,4 +1,4 @@
-"""Area averages: of 2 x 2 through OpenCV, of other whole ratios through Pillow, of any other with exact weights."""
+"""Area averages: of 2 x 2 through OpenCV, of other whole ratios by integer sums, of any other with exact weights."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from tasks.tiling.readers.protocol import WHITE, Pixels
 
 _WEIGHT_BITS = 11  # both axes: 8 + 2 * 11 = 30 bits, inside a signed 32-bit integer
 _ONE = 1 << _WEIGHT_BITS
+_LANE_COUNT = 256  # pixels whose sum, with the half that is added for rounding, fits 16 bits
 
 
 def source_span(start: int, length: int, ratio: float) -> tuple[int, int]:
@@ -31,9 +31,8 @@ def area_average(pixels: Pixels, start: tuple[int, int], size: tuple[int, int], 
         ratio: source pixels per target pixel (x, y), at least 1 but for rounding.
 
     Returns:
-        Shape (height, width, 4), less than one grey level from the exact mean: Pillow multiplies by a truncated
-        reciprocal, and weights of other ratios are rounded to 1/2048. All sums are of integers, so that they are the
-        same on every machine.
+        Shape (height, width, 4): the exact mean, rounded, of whole ratios; less than one grey level from it of others,
+        whose weights are rounded to 1/2048. All sums are of integers, so that they are the same on every machine.
     """
     if all(float(side).is_integer() for side in ratio):
         return _box_reduce(pixels, (int(ratio[0]), int(ratio[1])))
@@ -48,17 +47,29 @@ def area_average(pixels: Pixels, start: tuple[int, int], size: tuple[int, int], 
 
 
 def _box_reduce(pixels: Pixels, factor: tuple[int, int]) -> Pixels:
+    """Return (sum + count // 2) // count of the pixels of every block: rows are added first, then columns."""
     if factor == (1, 1):
         return pixels.copy()
-    height, width = pixels.shape[:2]
     if factor == (2, 2):
         return _halved(pixels)
-    image = Image.frombuffer("RGBX", (width, height), np.ascontiguousarray(pixels), "raw", "RGBX", 0, 1)
-    return np.asarray(image.reduce(factor))
+    (across, down), count = factor, factor[0] * factor[1]
+    height, width = pixels.shape[0] // down, pixels.shape[1] // across
+    rows = np.ascontiguousarray(pixels).reshape(height, down, -1)
+    added = rows.sum(axis=1, dtype=np.uint16 if count <= _LANE_COUNT else np.uint32)
+    if count <= _LANE_COUNT:  # the four channels are added at once, as four lanes of one integer of 64 bits
+        lanes = added.view(np.uint64)
+        total = lanes[:, ::across].copy()
+        for column in range(1, across):
+            total += lanes[:, column::across]
+        sums: Any = total.view(np.uint16)
+    else:
+        sums = added.reshape(height, width, across, 4).sum(axis=2, dtype=np.uint32)
+    means: Pixels = ((sums + count // 2) // count).astype(np.uint8)
+    return means.reshape(height, width, 4)
 
 
 def _halved(pixels: Pixels) -> Pixels:
-    """Return (a + b + c + d + 2) // 4 of every four pixels: what Pillow gives, three to five times as fast."""
+    """Return (a + b + c + d + 2) // 4 of every four pixels, twice as fast as by sums."""
     import cv2
 
     size = pixels.shape[1] // 2, pixels.shape[0] // 2

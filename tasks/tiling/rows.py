@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
@@ -16,7 +17,7 @@ from schemas.ids import ID_HEX, content_id
 from schemas.records import Field, Slide, Tile
 from tasks.store import ROW_GROUP
 from tasks.tiling.config import TilingConfig
-from tasks.tiling.fields import DroppedField, PlannedField, PlannedTile
+from tasks.tiling.fields import DroppedField, PlannedField, PlannedTile, tile_boxes_px0
 from tasks.tiling.maker import TileMaker
 from tasks.tiling.manifest import SlideSource
 from tasks.tiling.overview import Overview
@@ -31,7 +32,7 @@ class _Row(NamedTuple):
     tile_id: str
     field_id: str
     tile: PlannedTile
-    box: tuple[int, int, int, int]
+    box: list[int]
     reader: str
     focus: float
     jpeg: bytes
@@ -83,75 +84,72 @@ class TileTables:
             yield self._table(group)
 
     def _rows(self, made: Iterable[MadeField | PlannedField]) -> Iterator[_Row]:
-        slide = self._slide
-        for item in made:
-            found = self._copied(item) if isinstance(item, PlannedField) else self._kept(item)
-            if isinstance(found, DroppedField):
-                self.dropped.append(found)
-                continue
-            x, y = item.centre_px0
-            ids = {row.tile.scale: row.tile_id for row in found}
-            self.fields.append(
-                Field(
-                    field_id=item.field_id,
-                    slide_id=slide.slide_id,
-                    patient_id=slide.patient_id,
-                    centre_x_px0=x,
-                    centre_y_px0=y,
-                    low_tile_id=ids.get("low"),
-                    mid_tile_id=ids.get("mid"),
-                    high_tile_id=ids.get("high"),
-                    organ=slide.organ,
-                )
-            )
-            yield from sorted(found, key=lambda row: row.tile_id) if len(found) > 1 else found
+        waiting = iter(made)
+        while some := list(itertools.islice(waiting, ROW_GROUP)):
+            boxes = iter(tile_boxes_px0([tile for item in some for tile in item.tiles]).tolist())
+            for item in some:
+                own = list(itertools.islice(boxes, len(item.tiles)))
+                found = self._copied(item, own) if isinstance(item, PlannedField) else self._kept(item, own)
+                if isinstance(found, DroppedField):
+                    self.dropped.append(found)
+                    continue
+                self.fields.append(self._field(item, found))
+                yield from sorted(found) if len(found) > 1 else found
 
-    def _kept(self, made: MadeField) -> list[_Row]:
+    def _field(self, item: MadeField | PlannedField, rows: Sequence[_Row]) -> Field:
+        ids = {row.tile.plan.scale: row.tile_id for row in rows}
+        slide, (x, y) = self._slide, item.centre_px0
+        by_scale = ids.get("low"), ids.get("mid"), ids.get("high")
+        return Field(item.field_id, slide.slide_id, slide.patient_id, x, y, *by_scale, organ=slide.organ)
+
+    def _kept(self, made: MadeField, boxes: Sequence[list[int]]) -> list[_Row]:
         return [
-            self._row(made.field_id, tile, image.reader, image.focus, self._spool.read(image))
-            for tile, image in zip(made.field.tiles, made.images, strict=True)
+            self._row(made.field_id, tile, box, image.reader, image.focus, self._spool.read(image))
+            for tile, box, image in zip(made.tiles, boxes, made.images, strict=True)
         ]
 
-    def _copied(self, field: PlannedField) -> list[_Row] | DroppedField:
+    def _copied(self, field: PlannedField, boxes: Sequence[list[int]]) -> list[_Row] | DroppedField:
         rows = []
-        for rank, tile in enumerate(field.tiles):
-            image = self._maker.make_or_drop(field, rank)
+        for rank, (tile, box) in enumerate(zip(field.tiles, boxes, strict=True)):
+            image = self._maker.copy_or_drop(field, rank)
             if isinstance(image, DroppedField):
                 return image
-            rows.append(self._row(field.field_id, tile, image.reader, image.focus, image.jpeg))
+            rows.append(self._row(field.field_id, tile, box, "passthrough", math.nan, image))
         return rows
 
-    def _row(self, field_id: str, tile: PlannedTile, reader: str, focus: float, jpeg: bytes) -> _Row:
-        box = x, y, width, height = tile.box_px0
+    def _row(self, field_id: str, tile: PlannedTile, box: list[int], reader: str, focus: float, jpeg: bytes) -> _Row:
+        x, y, width, height = box
         how = "passthrough" if reader == "passthrough" else self._encoding
-        key = f"{self._slide.slide_id}|{x},{y},{width},{height}|{tile.scale}|{how}"
+        key = f"{self._slide.slide_id}|{x},{y},{width},{height}|{tile.plan.scale}|{how}"
         tile_id = f"tile_{sha256(key.encode()).hexdigest()[:ID_HEX]}"
         return _Row(tile_id, field_id, tile, box, reader, focus, jpeg)
 
     def _table(self, rows: Sequence[_Row]) -> pa.Table:
-        tiles = [row.tile for row in rows]
-        self.counts.update(f"{row.tile.scale} {row.reader}" for row in rows)
-        boxes = np.array([row.box for row in rows], dtype=np.int64)
+        ids, field_ids, tiles, box_rows, readers, focus, images = zip(*rows, strict=True)
+        plans = [tile.plan for tile in tiles]
+        self.counts.update(f"{plan.scale} {reader}" for plan, reader in zip(plans, readers, strict=True))
+        boxes = np.array(box_rows, dtype=np.int64)
+        shares = np.round([(tile.tissue, tile.inside, tile.pen, tile.folds) for tile in tiles], 4)
         sides = np.full(len(rows), self._config.tile_px, dtype=np.int64)
         columns: dict[str, Any] = {
-            "tile_id": [row.tile_id for row in rows],
+            "tile_id": ids,
             "slide_id": [self._slide.slide_id] * len(rows),
-            "field_id": [row.field_id for row in rows],
-            "scale": [tile.scale for tile in tiles],
-            "mpp": [round(tile.plan.mpp, 6) for tile in tiles],
+            "field_id": field_ids,
+            "scale": [plan.scale for plan in plans],
+            "mpp": np.round([plan.mpp for plan in plans], 6),
             "x_px0": boxes[:, 0],
             "y_px0": boxes[:, 1],
             "box_width_px0": boxes[:, 2],
             "box_height_px0": boxes[:, 3],
             "width_px": sides,
             "height_px": sides,
-            "tissue_fraction": [round(tile.tissue, 4) for tile in tiles],
-            "inside_fraction": [round(tile.inside, 4) for tile in tiles],
-            "focus": [round(row.focus, 3) for row in rows],
-            "pen_fraction": [round(tile.pen, 4) for tile in tiles],
-            "fold_fraction": [round(tile.folds, 4) for tile in tiles],
-            "reader": [row.reader for row in rows],
-            "image": [row.jpeg for row in rows],
+            "tissue_fraction": shares[:, 0],
+            "inside_fraction": shares[:, 1],
+            "focus": np.round(focus, 3),
+            "pen_fraction": shares[:, 2],
+            "fold_fraction": shares[:, 3],
+            "reader": readers,
+            "image": images,
         }
         schema = schema_of(Tile)
         return pa.Table.from_arrays([pa.array(columns[at.name], type=at.type) for at in schema], schema=schema)

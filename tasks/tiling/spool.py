@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
-IN_MEMORY_BYTES = 16 << 20
+IN_MEMORY_BYTES = 64 << 20
+_BUFFER_BYTES = 1 << 20  # a call of the system for each image would cost three times as much as its bytes
 
 
-@dataclass(frozen=True, slots=True)
-class KeptImage:
+class KeptImage(NamedTuple):
     """Where a tile's bytes lie in the spool, how they were made, and what was measured on the pixels."""
 
     start: int
@@ -22,10 +22,10 @@ class KeptImage:
 
 
 class Spool:
-    """Bytes in the order of their making, readable in any other; beyond 16 MiB in an unnamed file that dies with us."""
+    """Bytes in the order of their making, readable in any other; beyond 64 MiB in an unnamed file that dies with us."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed in __exit__
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER_BYTES)  # noqa: SIM115 - closed in __exit__
         self._held: dict[int, bytes] = {}
         self._written = self._end = 0
 
@@ -41,7 +41,7 @@ class Spool:
         self._held[start] = jpeg
         self._end += len(jpeg)
         if self._end - self._written > IN_MEMORY_BYTES:
-            self._file.write(b"".join(self._held.values()))
+            self._file.writelines(self._held.values())
             self._file.flush()
             self._held.clear()
             self._written = self._end

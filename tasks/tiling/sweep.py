@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.tiling.config import Thresholds
-from tasks.tiling.fields import DroppedField, PlannedField
+from tasks.tiling.fields import DroppedField, PlannedField, PlannedTile
 from tasks.tiling.maker import TileMaker
 from tasks.tiling.spool import KeptImage, Spool
 
@@ -25,6 +25,11 @@ class MadeField:
     def field_id(self) -> str:
         """Id of the field."""
         return self.field.field_id
+
+    @property
+    def tiles(self) -> tuple[PlannedTile, ...]:
+        """Tiles of the field, the finest first."""
+        return self.field.tiles
 
     @property
     def centre_px0(self) -> tuple[int, int]:

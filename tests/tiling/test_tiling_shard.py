@@ -81,8 +81,7 @@ def test_memory_for_pixels_does_not_change_the_bytes(
     plain_slide: Path, tile: Tiler, small: Any, monkeypatch: Any
 ) -> None:
     first = tile(plain_slide, **small)
-    monkeypatch.setattr("tasks.tiling.memory.CACHE_MIN_BYTES", 1 << 16)
-    monkeypatch.setattr("tasks.tiling.memory._bytes_per_px0", lambda *_: 1e6)
+    monkeypatch.setattr("tasks.tiling.memory._bytes_per_px0", lambda *_: 1.0)
     monkeypatch.setattr("tasks.tiling.maker._OVERLAP_TO_KEEP", 1e9)
     monkeypatch.setattr("tasks.tiling.spool.IN_MEMORY_BYTES", 1 << 16)
     second = tile(plain_slide, **small)

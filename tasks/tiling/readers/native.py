@@ -30,9 +30,9 @@ class NativeReader:
         """Return a tile as a JPEG file with the slide's own bytes; edge tiles are not clipped."""
         tiles = self._levels[level]
         index = row * self._columns[level] + column
-        size = int(tiles.byte_counts[index])
+        size, offset = tiles.byte_counts.item(index), tiles.offsets.item(index)
         try:
-            stream = os.pread(self._file, size, int(tiles.offsets[index]))
+            stream = os.pread(self._file, size, offset)
             if len(stream) < size:
                 raise SlideReadError(f"level {level}: the file ends inside tile ({column}, {row})")
             return self._assemblers[level].assemble(stream)
@@ -49,9 +49,8 @@ class NativeReader:
         place = self.geometry.levels[level]
         if pixels.shape[:2] != (place.block_height, place.block_width):
             raise SlideReadError(f"level {level}: tile ({column}, {row}) has another size than its directory says")
-        height = min(place.block_height, place.height - row * place.block_height)
-        width = min(place.block_width, place.width - column * place.block_width)
-        return pixels[:height, :width]
+        height, width = place.height - row * place.block_height, place.width - column * place.block_width
+        return pixels if height >= place.block_height and width >= place.block_width else pixels[:height, :width]
 
     def reopen(self) -> None:
         """Open the file anew."""
