@@ -75,14 +75,16 @@ def outcome(plan: Plan) -> tuple[dict[str, Any], list[str]]:
         rows.update(info.rows)
         rejected.update(info.rejected)
     del rows["rejections"]
-    operators, refused_by = Counter[str](), Counter[str]()
+    operators, refused_by, silent = Counter[str](), Counter[str](), 0
     for info in texts:
         operators.update(info.facts["operators"])
         refused_by.update(info.facts["refused_by"])
+        silent += info.facts["without_diagnosis"]
     result: dict[str, Any] = {
         "rows": dict(rows),
         "rejected": dict(sorted(rejected.items())),
         "refused_by": dict(refused_by),
+        "without_diagnosis": silent,
         "operators": dict(sorted(operators.items())),
         "templates": questions.facts["templates"],
         "spent": _spent(plan),
@@ -103,6 +105,7 @@ def _spent(plan: Plan) -> dict[str, Any] | None:
 def _lines(result: dict[str, Any]) -> list[str]:
     lines = [f"{name:<16}{count:>10,}" for name, count in result["rows"].items()]
     lines += _table("rejected: ", result["rejected"]) + _table("reasoning refused by: ", result["refused_by"])
+    lines.append(f"{'fields without a diagnosis to reason to':<44}{result['without_diagnosis']:>8,}")
     lines += _table("perturbations: ", result["operators"]) + _table("questions: ", result["templates"])
     if result["spent"]:
         spent = result["spent"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from kg.link import Linker
 from schemas.records.shared import Status
 from tasks.generation.findings import DIAGNOSIS
-from tasks.generation.linked_findings import open_finding
+from tasks.generation.open_findings import open_finding
 from tasks.generation.view import Tools
 
 

@@ -19,7 +19,8 @@ from tasks.generation.annotations import AnnotationSource
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.findings import DIAGNOSIS, Box, Finding, FindingSource, ScaleBox, Terms, local_name
-from tasks.generation.linked_findings import CaptionSource, ReportSource, most_specific
+from tasks.generation.linked_findings import CaptionSource, ReportSource
+from tasks.generation.open_findings import most_specific
 from tasks.generation.tile_findings import Asker, SeenTile, TileSource, undecided
 from tasks.store import ShardWriter
 
@@ -165,7 +166,7 @@ def _sources(config: FeaturesConfig, terms: Terms, slide: Slide, evidence: Evide
         elif name == "endpoint" and evidence.asker is not None:
             sources.append(TileSource(evidence.tiles, terms, slide.organ, evidence.asker))
         elif name == "report" and evidence.mentions:
-            sources.append(ReportSource(evidence.mentions, terms, graph))
+            sources.append(ReportSource(evidence.mentions, terms, graph, slide.organ))
     return sources
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from kg.findings import sites_agree, sites_of
 from kg.graph import Graph
 from kg.link import Linker
 from schemas.records import Mention, Rejection
@@ -13,75 +13,26 @@ from schemas.records.shared import Scale, Status
 from schemas.rejection import Reason
 from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.findings import DIAGNOSIS, Finding, ScaleBox, Terms, local_name
+from tasks.generation.open_findings import FINDINGS, named_sites, not_visible, only_groups, open_finding
 
-_NEVER_SEEN = frozenset({"StageGrade", "Biomarker", "MolecularAbnormality", "Gene"})
-_FINDINGS = frozenset({"MorphologicFinding", "AbnormalCell", "Neoplasm", "Disease", "Quality"})
 _CONCLUDING = ("diagnosis", "impression", "conclusion")
-# Concepts that only group others ("nucleolar finding", "line of differentiation"): they say nothing of a field.
-_GROUPS = re.compile(
-    r"\b(findings?|patterns?|size|activity|location|line|disorders?)\b|^(abnormal|tumou?r) cell$|^disease$",
-    re.IGNORECASE,
-)
-
-
-OPEN = "finding/"
-"""How attributes outside the vocabulary begin."""
-
-
-def not_visible(concept_id: str, category: str, graph: Graph | None) -> bool:
-    """Return whether no slide can show the concept: the graph says so, or stages, markers and genes in general."""
-    node = graph.nodes.get(concept_id) if graph is not None else None
-    if node is not None and node.scale is not None:
-        return node.scale == "not_visible"
-    return category in _NEVER_SEEN
-
-
-def only_groups(concept_id: str, graph: Graph) -> bool:
-    """Return whether a concept is a heading over others and no finding itself, as `nucleolar finding` is."""
-    return bool(graph.children(concept_id)) and bool(_GROUPS.search(graph.nodes[concept_id].label))
-
-
-def open_finding(concept_id: str, graph: Graph | None) -> tuple[str, Scale] | None:
-    """Return attribute and scale of a finding outside the vocabulary that the graph says can be seen, else None.
-
-    Such a finding is an attribute of its own, `finding/NAME`, with the one value `present`.
-    """
-    node = graph.nodes.get(concept_id) if graph is not None else None
-    if graph is None or node is None or node.visible_scale is None or node.category not in _FINDINGS:
-        return None
-    if only_groups(concept_id, graph):
-        return None
-    return f"{OPEN}{local_name(concept_id)}", node.visible_scale
-
-
-def most_specific(findings: Sequence[Finding], graph: Graph | None) -> list[Finding]:
-    """Return the findings of one field without those outside the vocabulary that another, present one is a kind of.
-
-    `Invasion` beside `perineural invasion` would be said twice. What is denied stays.
-    """
-    if graph is None:
-        return list(findings)
-    present = [row.concept_id for row in findings if row.polarity == "present" and row.concept_id in graph.nodes]
-    wider = {general for concept in present for general in graph.ancestors(concept)}
-    return [
-        row
-        for row in findings
-        if row.polarity == "absent" or not row.attribute.startswith(OPEN) or row.concept_id not in wider
-    ]
 
 
 class ReportSource:
     """Findings that the patient's reports name, attached to every field: a report speaks of the case, not of a place.
 
     Statuses are kept. With a graph, findings outside the vocabulary are taken too where the graph says at which scale
-    they are seen, and so is the most specific neoplasm that a diagnosis section names; what it is a kind of is said
-    with it. What a slide cannot show is rejected as `not_visible`, other findings as `unknown_concept`; organs, cells
-    and stains that a report merely names are no findings and are passed over.
+    they are seen, and so is the most specific neoplasm that a diagnosis section asserts and that arises in the slide's
+    organ; what it is a kind of is said with it. What a slide cannot show is rejected as `not_visible`, other findings
+    as `unknown_concept`; organs, cells and stains that a report merely names are no findings and are passed over.
     """
 
-    def __init__(self, mentions: Iterable[Mention], terms: Terms, graph: Graph | None) -> None:
+    def __init__(
+        self, mentions: Iterable[Mention], terms: Terms, graph: Graph | None, organ: str | None = None
+    ) -> None:
         self._graph = graph
         self._terms = terms
+        self._organ = organ
         self._held: dict[tuple[str, str], tuple[str, Scale, set[Status]]] = {}
         self._rejections: dict[str, Rejection] = {}
         rows = list(mentions)
@@ -105,6 +56,9 @@ class ReportSource:
             and mention.category in {"Neoplasm", "Disease"}
             and mention.concept_id in self._graph.nodes
             and any(word in (mention.section or "") for word in _CONCLUDING)
+            and sites_agree(
+                self._graph, named_sites(self._graph, self._organ), sites_of(self._graph, mention.concept_id)
+            )
         }
         return named - {general for concept in named for general in self._wider(concept)}
 
@@ -114,17 +68,18 @@ class ReportSource:
         if term is not None:
             self._hold(term.attribute, term.value.name, term.value.concept_id, term.scale, mention.status)
         elif mention.concept_id in diagnoses:
-            self._hold(DIAGNOSIS, local_name(mention.concept_id), mention.concept_id, "low", mention.status)
+            # what the conclusion asserts holds, however other sections hedge it
+            self._hold(DIAGNOSIS, local_name(mention.concept_id), mention.concept_id, "low", "present")
         elif not_visible(mention.concept_id, mention.category, self._graph):
             self._reject(mention, "not_visible", f"{mention.label}: no slide shows it")
         elif seen is not None:
             self._hold(seen[0], "present", mention.concept_id, seen[1], mention.status)
-        elif mention.category in _FINDINGS:
+        elif mention.category in FINDINGS:
             self._reject(mention, "unknown_concept", f"{mention.label}: {self._unusable(mention)}")
 
     def _unusable(self, mention: Mention) -> str:
         if mention.category in {"Neoplasm", "Disease"}:
-            return "no diagnosis section concludes it"
+            return "no diagnosis section concludes it of this organ"
         if self._graph is not None and only_groups(mention.concept_id, self._graph):
             return "a kind of finding, not one finding"
         return "scale at which it is seen is not known"

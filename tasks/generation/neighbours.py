@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kg.graph import Graph
 from kg.siblings import siblings
-from tasks.generation.linked_findings import only_groups
+from tasks.generation.open_findings import only_groups
 
 _BROAD = 40  # kinds of one parent beyond which they have no more in common than its name ("morphologic finding")
 

@@ -15,7 +15,7 @@ from tasks.endpoint.answers import Failure
 from tasks.endpoint.requests import Request
 from tasks.generation.caption_styles import Draft
 from tasks.generation.checked_replies import Replacements
-from tasks.generation.linked_findings import not_visible
+from tasks.generation.open_findings import not_visible
 from tasks.generation.operators import Change
 from tasks.generation.prompting import author, messages
 from tasks.generation.tile_findings import Asker

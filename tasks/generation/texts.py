@@ -12,6 +12,7 @@ from schemas.records import Caption, Field, Perturbation, Reasoning, Rejection
 from tasks.generation.caption_styles import Draft
 from tasks.generation.captions import write_captions
 from tasks.generation.config import GenerationConfig
+from tasks.generation.findings import DIAGNOSIS
 from tasks.generation.mirror import mirrored
 from tasks.generation.operators import Change
 from tasks.generation.paragraphs import write_paragraphs
@@ -62,6 +63,7 @@ def generate_texts(
         hard_negatives=sum(row.hard_negative for row in texts.perturbations),
         mirrored=sum(row.mirrored for row in texts.perturbations),
         refused_by=refused_by(texts.rejections),
+        without_diagnosis=sum(DIAGNOSIS not in FieldView(field).present for field in fields),
     )
 
 

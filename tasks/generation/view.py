@@ -17,8 +17,8 @@ from schemas.records.generation import CaptionLevel
 from tasks.generation.authorship import Author, Wordings
 from tasks.generation.config import GenerationConfig
 from tasks.generation.facts import Facts
-from tasks.generation.linked_findings import OPEN
 from tasks.generation.neighbours import beside, kin, kinds
+from tasks.generation.open_findings import OPEN
 from tasks.generation.phrases import Phrases, Values
 from tasks.settings import code_version
 

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 
 from kg.graph import Graph
 from kg.link import Linker
-from kg.vocabulary import Vocabulary
+from kg.vocabulary import Vocabulary, load_vocabulary
 from schemas.errors import ConfigError, FileFormatError, InputError
 from schemas.records import Field, Mention, Report, Section, Slide
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import read_expert_captions
 from tasks.generation.features import Evidence, attach_features, generate_features
+from tasks.generation.findings import ScaleBox, Terms
+from tasks.generation.linked_findings import ReportSource
 from tasks.generation.reports import link_reports
 from tasks.store import ShardWriter
 
@@ -157,13 +159,13 @@ def test_visible_findings_beyond_the_vocabulary_are_attributes_of_their_own(
     attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
 ) -> None:
     text = "Inflammation and perineural invasion are seen; no keratin pearls."
-    concluded = Section("final diagnosis", "Carcinoma; invasive high-grade urothelial carcinoma.")
+    concluded = Section("final diagnosis", "Carcinoma; invasive lobular carcinoma.")
     mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
     held = attach(mentions=mentions, graph=graph)
     assert held["finding/perineural_invasion"] == "present"
     assert held["finding/inflammation"] == "present"
     assert held["finding/keratin_pearls/absent"] == "present"
-    assert held["diagnosis"] == "high_grade_urothelial_carcinoma"
+    assert held["diagnosis"] == "breast_lobular_carcinoma"
     assert "finding/perineural_invasion" not in attach(mentions=mentions)
 
 
@@ -171,11 +173,24 @@ def test_of_two_findings_the_closer_one_is_kept_and_headings_are_none(
     attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
 ) -> None:
     text = "Invasion, perineural invasion; the nuclear size and the nucleolar finding are described. Carcinoma."
-    concluded = Section("diagnosis", "Adenocarcinoma of the prostate, a carcinoma.")
+    concluded = Section("diagnosis", "Invasive lobular carcinoma, a carcinoma.")
     mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
     held = attach(mentions=mentions, graph=graph)
     assert held.pop("!") == "unknown_concept unknown_concept"  # the two headings; what is said more closely is no loss
-    assert held == {"finding/perineural_invasion": "present", "diagnosis": "prostate_adenocarcinoma"}
+    assert held == {"finding/perineural_invasion": "present", "diagnosis": "breast_lobular_carcinoma"}
+
+
+def test_a_diagnosis_is_that_of_the_slides_organ_as_the_conclusion_asserts_it(linker: Linker, graph: Graph) -> None:
+    boxes = [ScaleBox("field_1", "low", "low", (0.0, 0.0, 9.0, 9.0))]
+    hedged = Section("microscopic", "Suspicious for urothelial carcinoma.")
+    concluded = Section("diagnosis", "Urothelial carcinoma; adenocarcinoma of the prostate.")
+    mentions = link_reports([Report("report_1", "p1", (hedged, concluded))], linker)
+    held = {}
+    for organ in ("urinary bladder", "prostate", None):
+        found, _ = ReportSource(mentions, Terms(load_vocabulary(), organ), graph, organ).read(boxes)
+        held[organ] = {(row.value, row.polarity) for row in found if row.attribute == "diagnosis"}
+    urothelial, prostatic = ("urothelial_carcinoma", "present"), ("prostate_adenocarcinoma", "present")
+    assert held == {"urinary bladder": {urothelial}, "prostate": {prostatic}, None: {urothelial, prostatic}}
 
 
 def test_reports_do_not_fill_in_what_an_annotated_place_leaves_out(
