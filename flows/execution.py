@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+from uuid import UUID
 
+from httpx import HTTPError
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -18,6 +23,7 @@ from flows.progress import progress
 from schemas.errors import MissingExtraError, SlidesmithError, StageFailedError
 
 _log = logging.getLogger(__name__)
+_PROGRESS_S = 5.0
 
 
 @contextmanager
@@ -66,15 +72,39 @@ def _ray(config: RunnerConfig, workers: int) -> TaskRunner[Any]:
     return runner
 
 
+class _ServerProgress:
+    """A progress artifact of the run, for work that takes longer than a few seconds."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label, self._total = label, total
+        self._artifact: UUID | None = None
+        self._told_at = time.monotonic()
+
+    def advance(self, done: int) -> None:
+        if done < self._total and time.monotonic() < self._told_at + _PROGRESS_S:
+            return
+        share = 100.0 * done / self._total
+        with suppress(HTTPError, PrefectException):  # work goes on where nobody can be told of it
+            if self._artifact is not None:
+                update_progress_artifact(self._artifact, progress=share)
+            elif done < self._total:
+                key = self._label.replace(" ", "-")
+                made = create_progress_artifact(progress=share, key=key, description=self._label)
+                self._artifact = cast("UUID", made)  # a coroutine only in async code
+        self._told_at = time.monotonic()
+
+
 def gather(label: str, futures: Sequence[PrefectFuture[Any]], names: Sequence[str]) -> list[Any]:
     """Wait for all tasks and return their results in order.
 
     Raises:
         StageFailedError: at least one failed; the others were finished first, and a rerun skips them.
     """
+    on_server = _ServerProgress(label, len(futures))
     with progress(label, len(futures)) as advance:
         for done, _ in enumerate(as_completed(list(futures)), start=1):
             advance(done)
+            on_server.advance(done)
     failures = []
     results = []
     for name, future in zip(names, futures, strict=True):

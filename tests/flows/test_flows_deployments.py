@@ -13,9 +13,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect import flow, task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows import execution
+from flows.config import RunnerConfig
 from flows.deploy import register
 from flows.limits import slots
 from flows.server import SETTINGS
@@ -123,6 +127,26 @@ def test_runs_on_a_server_take_turns_before_an_endpoint(served: dict[str, str]) 
     for thread in several:
         thread.join(timeout=60)
     assert seen == ["in", "out", "in", "out"]
+
+
+def test_slow_work_tells_the_server_how_far_it_is(served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_PROGRESS_S", 0.0)
+
+    @task
+    def double(number: int) -> int:
+        return 2 * number
+
+    @flow
+    def several() -> list[int]:
+        with execution.task_runner(RunnerConfig(workers=1)) as runner:
+            futures = [runner.submit(double, {"number": number}) for number in range(3)]
+            return execution.gather("double numbers", futures, ["a", "b", "c"])
+
+    with temporary_settings({PREFECT_API_URL: served["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
+        assert several() == [0, 2, 4]
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["double-numbers"]))
+        (told,) = client.read_artifacts(artifact_filter=wanted)
+        assert told.data == 100.0
 
 
 def test_the_compose_file_starts_what_there_is() -> None:
