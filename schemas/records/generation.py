@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from schemas.records.shared import Provenance, Scale, doc
 
@@ -11,7 +11,7 @@ CaptionLevel = Literal["site", "architecture", "compartment", "cytology", "impre
 Operator = Literal["replace", "swap", "negate", "omit", "insert", "intensify", "relocate", "rescale", "rehierarchise"]
 Role = Literal["entity", "descriptor", "relation", "order"]
 Dimension = Literal["correspondence", "confirmation", "localization", "explanation", "diagnosis"]
-DIMENSIONS: tuple[Dimension, ...] = ("correspondence", "confirmation", "localization", "explanation", "diagnosis")
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 OPERATOR_ROLES: dict[Operator, tuple[Role, ...]] = {
     "replace": ("entity", "descriptor", "relation"),
     "swap": ("entity", "descriptor"),
