@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import cv2  # noqa: F401 - loaded before the first clock runs
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import simplejpeg
 from PIL import Image
 
-from tasks.store import ShardWriter
+from tasks.store import ROW_GROUP, ShardWriter
 from tasks.tiling.config import TilingConfig
 from tasks.tiling.engine import write_fields
 from tasks.tiling.fields import PlannedField, PlannedTile
@@ -114,21 +117,45 @@ def plan_bench(path: Path, origins: Origins, mpp: float, config: dict[str, Any])
     return run
 
 
-def codec_alone(path: Path, decoded: int, encoded: int, levels: tuple[int, ...] = (0,)) -> Callable[[], int]:
-    """Return what decodes so many stored tiles and encodes so many of some levels, and nothing else: a limit."""
+def codec_alone(
+    path: Path, decoded: int, encoded: int, levels: tuple[int, ...] = (0,), *, least_px: int = 0
+) -> Callable[[], int]:
+    """Return what decodes so many stored tiles and encodes so many of some levels, and nothing else: a limit.
+
+    With `least_px` the decoder leaves out what makes its image larger than so many pixels a side.
+    """
     reader, _ = open_reader(str(path), "native")
     streams = [reader.native_jpeg(0, number % 32, 8 + number // 32) or b"" for number in range(256)]
     least = reader.geometry.levels[max(levels)]
-    places = itertools.islice(itertools.product(range(least.rows), range(least.columns)), 16)
+    places = list(itertools.islice(itertools.product(range(least.rows), range(least.columns)), 16))
     samples = [reader.block(level, column, row) for row, column in places for level in levels]
     reader.close()
+    small = {"min_width": least_px, "min_height": least_px, "min_factor": 2} if least_px else {}
 
     def run() -> int:
         for number in range(decoded):
-            simplejpeg.decode_jpeg(streams[number % len(streams)], "RGBX")
+            simplejpeg.decode_jpeg(streams[number % len(streams)], "RGBX", **small)
         for number in range(encoded):
             simplejpeg.encode_jpeg(samples[number % len(samples)], QUALITY, "RGBX", "420")
         return encoded
+
+    return run
+
+
+def copy_alone(path: Path, places: Origins) -> Callable[[], int]:
+    """Return what reads stored tiles (column, row) and writes their bytes to Parquet, and nothing else: a limit."""
+    schema = pa.schema([("image", pa.binary())])
+
+    def run() -> int:
+        reader, _ = open_reader(str(path), "native")
+        with tempfile.TemporaryDirectory() as folder:
+            out = pq.ParquetWriter(f"{folder}/t.parquet", schema, compression="NONE", use_dictionary=False)
+            with out as writer:
+                for start in range(0, len(places), ROW_GROUP):
+                    images = [reader.native_jpeg(0, *place) for place in places[start : start + ROW_GROUP]]
+                    writer.write_table(pa.table([images], schema=schema))
+            reader.close()
+        return len(places)
 
     return run
 
@@ -217,3 +244,27 @@ def histoprep_seconds(python: str, path: Path, boxes: Boxes) -> float:
     text = json.dumps([str(path), boxes, QUALITY])
     done = subprocess.run([python, "-c", HISTOPREP], input=text, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
+
+
+TILE_WHOLE = """
+import resource, sys, tempfile
+from pathlib import Path
+from tasks.store import ShardWriter
+from tasks.tiling.config import TilingConfig
+from tasks.tiling.manifest import read_sources
+from tasks.tiling.shard import tile_slide
+path = Path(sys.argv[1])
+config = TilingConfig.model_validate({"centres": {"kind": "grid"}, "thresholds": {"inside_fraction_min": 0.3}})
+out = ShardWriter(Path(tempfile.mkdtemp(dir=path.parent)))
+tile_slide(read_sources(path)[0][0], config, out)
+print(out.rows["tiles"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def peak_mib(width: int, folder: Path) -> float:
+    """Return the peak memory of tiling a slide of some width densely at three scales, in a process of its own."""
+    path = write_slide(folder / "wide.svs", width // BLOCK * BLOCK, 8 * BLOCK, 0.5)
+    done = subprocess.run([sys.executable, "-c", TILE_WHOLE, str(path)], capture_output=True, text=True, check=True)
+    tiles, peak = done.stdout.split()
+    print(f"\nPeak memory, {width:,} px wide, {int(tiles):,} tiles at three scales: {float(peak):,.0f} MiB")
+    return float(peak)
