@@ -43,7 +43,7 @@ def gather_candidate(plan: Plan) -> Candidate:
     graph = plan.store.open("graph", plan.graph)
     return Candidate(
         tables={table: list(_paths(shards, table)) for table in TABLES},
-        split_of_patient=plan.store.open("questions", plan.questions).info.facts["split_of_patient"],
+        split_of_patient=_splits(plan),
         stage_counts=[_counts(row) for row in count_stages([shard.info for shard in shards])],
         leak_table=json.loads(screening.path("cells.json").read_text()),
         lexicon=graph.path("lexicon.parquet"),
@@ -52,6 +52,14 @@ def gather_candidate(plan: Plan) -> Candidate:
         code_version=code_version("schemas", "kg", "tasks"),
         sources=graph.info.facts["sources"],
     )
+
+
+def _splits(plan: Plan) -> dict[str, str]:
+    """Return the split of every patient; one of whose slides none is usable has a report alone, which trains."""
+    patients = {source.patient_id for source in plan.sources}
+    patients |= set(plan.store.open("reports", plan.reports).table("reports", ["patient_id"])["patient_id"].to_pylist())
+    known: dict[str, str] = plan.store.open("questions", plan.questions).info.facts["split_of_patient"]
+    return dict.fromkeys(sorted(patients - known.keys()), "train") | known
 
 
 def _paths(shards: list[Shard], table: str) -> Iterator[Path]:

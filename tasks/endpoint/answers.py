@@ -28,7 +28,7 @@ class Answer:
     Attributes:
         text: the message, without control characters.
         value: the message as an object of the request's `reply`; None where plain text was asked for.
-        ledger_id: the call that it came from.
+        ledger_id: the first call of its request; the same however often the request had to be put again.
         model: model that the server says it used.
         finish_reason: why the server stopped, e.g. `stop` or `length`.
         first_tokens: token -> log probability at the first place of the answer; empty where the server gives none.

@@ -10,7 +10,7 @@ from schemas.errors import EndpointError
 from tasks.endpoint.cache import ReplyCache
 from tasks.endpoint.chat import Came, call, open_client
 from tasks.endpoint.config import EndpointConfig
-from tasks.endpoint.ledger import Ledger, LedgerRow
+from tasks.endpoint.ledger import Ledger, LedgerRow, call_id
 from tasks.endpoint.requests import Request, at_most_tokens, body_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Caller:
             self._ledger.settle(row, status="failed", tokens=0, cost=self._cost(0, 0))
             raise
         if came.reply is not None:
-            self._cache.store(key, came.reply, row.ledger_id)
+            self._cache.store(key, came.reply, call_id(key))  # data must not tell how often a server was away
         latency = round(time.monotonic() - sent, 3)
         billed = self._billed(came)
         self._ledger.settle(row, status=came.status, http_status=came.http_status, latency_s=latency, **billed)

@@ -14,7 +14,7 @@ from tasks.endpoint.calls import Caller, cost_of
 from tasks.endpoint.chat import Came
 from tasks.endpoint.config import EndpointConfig
 from tasks.endpoint.estimate import Estimate
-from tasks.endpoint.ledger import Ledger, OverBudgetError, Spent
+from tasks.endpoint.ledger import Ledger, OverBudgetError, Spent, call_id
 from tasks.endpoint.requests import Message, Request, about_tokens, request_key
 
 _GIVE_UP_AFTER = 8  # requests that failed one after another, with none answered between them
@@ -113,14 +113,14 @@ class Endpoint:
         if stored:
             return (*stored, True)
         try:
-            came, row = await caller.complete(key, request)
+            came, _row = await caller.complete(key, request)
         except OverBudgetError as error:
             return Failure(request.item_id, request.stage, "over_budget", f"not sent: {error}")
         if came.reply is None:
             self._give_up_in_time(came)
             return Failure(request.item_id, request.stage, "endpoint_failed", came.detail)
         self._failed_in_a_row = 0
-        return came.reply, row.ledger_id, False
+        return came.reply, call_id(key), False
 
     def _give_up_in_time(self, came: Came) -> None:
         if came.again:  # a request that the server understood and declined says nothing of the server

@@ -83,6 +83,11 @@ class Spent:
         return None
 
 
+def call_id(key: str, before: int = 0) -> str:
+    """Return the ledger id of a request's call: the first one, or the one with so many before it."""
+    return content_id("call", key, before)
+
+
 class OverBudgetError(Exception):
     """A call was not sent because it could pass the budget; the message says which bound."""
 
@@ -120,7 +125,7 @@ class Ledger:
             wait = self._wait(now, tokens, config)
             if wait > 0:
                 return wait
-            ledger_id = content_id("call", key, self._asked[key])
+            ledger_id = call_id(key, self._asked[key])
             row = LedgerRow(ledger_id, key, item_id, stage, config.model, now, tokens, cost)
             self._append(stream, {name: getattr(row, name) for name in _COLUMNS})
             return self.rows[ledger_id]
