@@ -19,6 +19,7 @@ from schemas.records import Field, Question
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import EndpointConfig
 from tasks.generation.config import GenerationConfig
+from tasks.generation.question_plan import load_plan
 from tasks.generation.questions import write_questions
 from tasks.generation.texts import write_texts
 from tasks.generation.view import Tools
@@ -48,6 +49,8 @@ def worded_claims(
     yield claim(
         f"questions in a model's words ({calls} calls, {cpu:.1f} s)", len(worded), "questions", ">= 1", bool(worded)
     )
+    silent = {template.name for template in load_plan().templates} - {row.template for row in rows}
+    yield claim("templates without a question in a model's words", len(silent), "templates", "0", not silent)
     wrong = wrong_keys(rows, fields, graph)
     yield claim(
         f"wrong keys in {len(rows):,} questions, words of a model among them", wrong, "questions", "0", wrong == 0

@@ -210,7 +210,10 @@ def question_claims(fields: list[Field], splits: dict[str, str], graph: Graph, c
     free = float(np.mean([row.option_set_id is None for row in rows]))
     yield claim("share with options of their own", free, "share", "<= 0.15", free <= 0.15)
     bad = unbalanced_groups(rows, by_patient=False) + unbalanced_groups(rows, by_patient=True)
-    yield claim("groups by split and set, and by patient and order, of unequal keys", bad, "groups", "0", bad == 0)
+    split = ", ".join(f"{name} {count}" for name, count in sorted(Counter(row.split for row in rows).items()))
+    yield claim(
+        f"groups of unequal keys by split and set, and by patient and order ({split})", bad, "groups", "0", not bad
+    )
     sample = whole_blocks(rows, count)
     hits = read_questions(sample) == np.array([row.answer_index for row in sample])
     for cell in sorted({row.cell for row in sample if row.option_set_id}):

@@ -20,7 +20,7 @@ from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.findings import DIAGNOSIS, Box, Finding, FindingSource, ScaleBox, Terms, local_name
 from tasks.generation.linked_findings import CaptionSource, ReportSource
-from tasks.generation.open_findings import most_specific
+from tasks.generation.open_findings import coherent
 from tasks.generation.tile_findings import Asker, SeenTile, TileSource, undecided
 from tasks.store import ShardWriter
 
@@ -110,7 +110,8 @@ def _featured(
     field: Field, by_source: list[list[Finding]], vocabulary: Vocabulary, organ: str | None, graph: Graph | None
 ) -> tuple[Field, list[Rejection]]:
     settled, rejections = _settle(by_source)
-    kept = most_specific(settled, graph)
+    kept, contradicted = coherent(settled, graph)
+    rejections += contradicted
     features = _features(field, [*kept, *_derived(field, kept, vocabulary, organ)])
     if not features:
         rejections.append(Rejection(field.field_id, "features", "no_features", "no source says what it shows"))

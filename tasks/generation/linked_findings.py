@@ -12,8 +12,8 @@ from schemas.records import Mention, Rejection
 from schemas.records.shared import Scale, Status
 from schemas.rejection import Reason
 from tasks.generation.expert_captions import ExpertCaption
-from tasks.generation.findings import DIAGNOSIS, Finding, ScaleBox, Terms, local_name
-from tasks.generation.open_findings import FINDINGS, named_sites, not_visible, only_groups, open_finding
+from tasks.generation.findings import DIAGNOSIS, Finding, ScaleBox, Terms
+from tasks.generation.open_findings import FINDINGS, named_sites, not_visible, only_groups, open_finding, readable
 
 _CONCLUDING = ("diagnosis", "impression", "conclusion")
 
@@ -69,7 +69,8 @@ class ReportSource:
             self._hold(term.attribute, term.value.name, term.value.concept_id, term.scale, mention.status)
         elif mention.concept_id in diagnoses:
             # what the conclusion asserts holds, however other sections hedge it
-            self._hold(DIAGNOSIS, local_name(mention.concept_id), mention.concept_id, "low", "present")
+            name = readable(mention.concept_id, mention.label)
+            self._hold(DIAGNOSIS, name, mention.concept_id, "low", "present")
         elif not_visible(mention.concept_id, mention.category, self._graph):
             self._reject(mention, "not_visible", f"{mention.label}: no slide shows it")
         elif seen is not None:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Sequence
 
 from kg.graph import Graph
+from kg.paths import excluded_by
 from kg.siblings import names_of
+from schemas.records import Rejection
 from schemas.records.shared import Scale
 from tasks.generation.findings import Finding, local_name
 
@@ -55,20 +57,35 @@ def open_finding(concept_id: str, graph: Graph | None) -> tuple[str, Scale] | No
         return None
     if only_groups(concept_id, graph):
         return None
-    return f"{OPEN}{local_name(concept_id)}", node.visible_scale
+    return f"{OPEN}{readable(concept_id, node.label)}", node.visible_scale
 
 
-def most_specific(findings: Sequence[Finding], graph: Graph | None) -> list[Finding]:
-    """Return the findings of one field without those outside the vocabulary that another, present one is a kind of.
+def readable(concept_id: str, label: str) -> str:
+    """Return the local part of a CURIE, or the label in its form where that is a code (`NCIT:C140420`)."""
+    local = local_name(concept_id)
+    return re.sub(r"\W+", "_", label.lower()).strip("_") if re.search(r"\d", local) else local
 
-    `Invasion` beside `perineural invasion` would be said twice. What is denied stays.
+
+def coherent(findings: Sequence[Finding], graph: Graph | None) -> tuple[list[Finding], list[Rejection]]:
+    """Return the findings of one field that can hold together, and what is contradicted.
+
+    Outside the vocabulary a finding of which another, present one is a kind is said with that one (`invasion` beside
+    `perineural invasion`) and left out. A denial of it, or findings that exclude one another, are left open:
+    `ambiguous_feature`.
     """
     if graph is None:
-        return list(findings)
+        return list(findings), []
     present = [row.concept_id for row in findings if row.polarity == "present" and row.concept_id in graph.nodes]
-    wider = {general for concept in present for general in graph.ancestors(concept)}
-    return [
-        row
-        for row in findings
-        if row.polarity == "absent" or not row.attribute.startswith(OPEN) or row.concept_id not in wider
-    ]
+    wider = {general: concept for concept in present for general in graph.ancestors(concept)}
+    kept: list[Finding] = []
+    rejections = []
+    for row in findings:
+        against = wider.get(row.concept_id) if row.polarity == "absent" else None
+        if row.attribute.startswith(OPEN) and row.polarity == "present":
+            against = next((other for other in present if excluded_by(graph, row.concept_id, other)), None)
+        if against is not None:
+            detail = f"{row.attribute}: {row.polarity} beside {graph.nodes[against].label}"
+            rejections.append(Rejection(row.field_id, "features", "ambiguous_feature", detail))
+        elif row.polarity == "absent" or not row.attribute.startswith(OPEN) or row.concept_id not in wider:
+            kept.append(row)
+    return kept, rejections

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -22,8 +23,9 @@ from schemas.records import Field, Mention, Report, Section, Slide
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import read_expert_captions
 from tasks.generation.features import Evidence, attach_features, generate_features
-from tasks.generation.findings import ScaleBox, Terms
+from tasks.generation.findings import Finding, ScaleBox, Terms
 from tasks.generation.linked_findings import ReportSource
+from tasks.generation.open_findings import coherent, readable
 from tasks.generation.reports import link_reports
 from tasks.store import ShardWriter
 
@@ -178,6 +180,34 @@ def test_of_two_findings_the_closer_one_is_kept_and_headings_are_none(
     held = attach(mentions=mentions, graph=graph)
     assert held.pop("!") == "unknown_concept unknown_concept"  # the two headings; what is said more closely is no loss
     assert held == {"finding/perineural_invasion": "present", "diagnosis": "breast_lobular_carcinoma"}
+
+
+def test_what_is_denied_beside_one_of_its_kinds_is_left_open(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    mentions = _mentions(linker, "No inflammation. Dense chronic inflammation. No lymphatic invasion; ulceration.")
+    held = attach(mentions=mentions, graph=graph)
+    assert held.pop("!") == "ambiguous_feature"
+    assert held == {
+        "inflammation": "dense",
+        "finding/lymphatic_invasion/absent": "present",
+        "finding/ulceration": "present",
+    }
+
+
+def test_findings_that_exclude_one_another_are_left_open(graph: Graph) -> None:
+    edge = next(edge for edge in graph.edges if edge.modality == "excludes" and graph.nodes[edge.object].visible_scale)
+    row = Finding("f", "low", "finding/x", "present", edge.object, "present", "report")
+    claim = dataclasses.replace(row, attribute="diagnosis", concept_id=edge.subject)
+    kept, rejections = coherent([row, claim], graph)
+    assert kept == [claim]
+    assert [rejection.reason for rejection in rejections] == ["ambiguous_feature"]
+    assert coherent([row], graph) == ([row], [])
+
+
+def test_a_concept_that_is_known_by_a_code_is_called_by_its_label() -> None:
+    assert readable("NCIT:C140420", "Bladder Urothelial Carcinoma") == "bladder_urothelial_carcinoma"
+    assert readable("SSG:perineural_invasion", "perineural invasion") == "perineural_invasion"
 
 
 def test_a_diagnosis_is_that_of_the_slides_organ_as_the_conclusion_asserts_it(linker: Linker, graph: Graph) -> None:
