@@ -263,6 +263,8 @@ def page_loads(folder: Path, run: Path | None, what: str) -> list[Claim]:
             page.goto(f"{url}/items/{place}", wait_until="load")
             page.wait_for_function("performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
             times.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+            # A reader leaves a page when the whole slide is there too; before, it would be timed with the next page.
+            page.wait_for_load_state("networkidle")
         browser.close()
     median, slow = float(np.median(times)), float(np.percentile(times, 90))
     print(f"\npage loads on {what}: median {median:.0f} ms, p90 {slow:.0f} ms, first {times[0]:.0f} ms, n={len(times)}")
