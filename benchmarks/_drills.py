@@ -1,0 +1,285 @@
+"""Failure drills on the line without a server: killed, disk full, clock moved, two at once, a corrupt slide.
+
+Run as a program (`python -m benchmarks._drills FOLDER NAME...`) it loads everything once, draws small slides, forks a
+process per run, and prints the outcomes as JSON: so the tests and `benchmarks.drills` run the same drills.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks._drill_line import (
+    DATASET,
+    PARTS,
+    SMALL,
+    Ended,
+    Fork,
+    Outcome,
+    attempt,
+    dies_at,
+    draw_inputs,
+    run,
+    settings,
+    sound,
+)
+from benchmarks._drill_services import ACCESS, BUCKET, Service
+from benchmarks._without_prefect import STAGES
+from flows.config import RunConfig
+from flows.plan import make_plan
+from tasks.store import ShardStore
+
+Drill = Callable[["Ground"], list[Outcome]]
+_CLONE_NEWNS, _CLONE_NEWUSER, _MS_REC, _MS_PRIVATE, _MS_REMOUNT = 0x20000, 0x10000000, 0x4000, 0x40000, 0x20
+
+
+def load() -> None:
+    """Load the flows, before anything is forked."""
+    for stage in STAGES:
+        import_module(f"flows.{stage}")
+
+
+class Ground:
+    """A folder with drawn slides, and an undisturbed run that every drill is compared with.
+
+    Args:
+        folder: empty, or of an earlier drill.
+        whole: every place that a drill knows, and services that are away for 30 s; else one place, and 2 s.
+    """
+
+    def __init__(self, folder: Path, whole: bool) -> None:
+        self.folder = folder
+        self.whole = whole
+        self.outage_s = 30.0 if whole else 2.0
+        self.inputs = draw_inputs(folder / "inputs")
+        self.calm = run(self.config("calm"))
+        for module in self.calm.loaded:  # so that no fork has to
+            import_module(module)
+        if self.calm.fingerprint is None:
+            raise SystemExit(f"the undisturbed run failed: {self.calm.error}")
+
+    def config(self, name: str, inputs: Path | None = None, **more: Any) -> RunConfig:
+        """Return the configuration of a run of its own."""
+        return RunConfig.model_validate(settings(inputs or self.inputs, self.folder / name, **more))
+
+    def judged(self, drill: str, disturbed: str, first: Ended, config: RunConfig, calm: Ended | None = None) -> Outcome:
+        """Run again where a run did not go on, and compare its release with the undisturbed one."""
+        last = first if first.fingerprint else run(config)
+        same = last.fingerprint == (calm or self.calm).fingerprint and first.clear and sound(config.out)
+        return Outcome(drill, disturbed, first.then, same)
+
+
+def killed(ground: Ground) -> list[Outcome]:
+    """Kill one run in the middle of every part of the line, continuing it each time."""
+    config, outcomes = ground.config("killed"), []
+    for part in PARTS:
+        step = (ground.calm.steps or {})[part] // 2 + 1
+        ended = run(config, dies_at(config.out, part, step))
+        whole = sound(config.out) and not (config.out / "run.json").exists()
+        outcomes.append(Outcome("kill -9", f"{part}, step {step}", ended.then, whole and ended.then == "killed"))
+    last = run(config)
+    same = last.fingerprint == ground.calm.fingerprint and sound(config.out)
+    return [replace(outcome, same=outcome.same and same) for outcome in outcomes]
+
+
+def full(ground: Ground) -> list[Outcome]:
+    """Let the file system of a run be full at several places of the line; then there is room again."""
+    needed = sum(path.stat().st_size for path in (ground.folder / "calm").rglob("*") if path.is_file())
+    outcomes = []
+    for share in (0.3, 0.6, 0.9) if ground.whole else (0.9,):
+        config = ground.config(f"full-{share:.0%}")
+        config.out.mkdir()
+        found = Fork(_on_small_disk, config, int(needed * share)).result()
+        if found is None:
+            return [Outcome("disk full", "", "not permitted: this machine lets nobody mount a file system", False)]
+        first, last = found
+        same = last.fingerprint == ground.calm.fingerprint and first.clear and first.fingerprint is None
+        outcomes.append(Outcome("disk full", f"at {share:.0%} of what the run needs", first.then, same))
+    return outcomes
+
+
+def _on_small_disk(config: RunConfig, size: int) -> tuple[Ended, Ended] | None:
+    try:
+        mount_memory(config.out, size)
+    except PermissionError:
+        return None
+    first = run(config)
+    mount_memory(config.out, 1 << 30, again=True)
+    last = run(config)
+    return first, replace(last, clear=last.clear and sound(config.out))
+
+
+def mount_memory(place: Path, size: int, again: bool = False) -> None:
+    """Mount a file system of so many bytes, that this process and its children alone see; needs no root.
+
+    Raises:
+        OSError: this machine does not permit it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not again:
+        user, group = os.geteuid(), os.getegid()
+        _checked(libc.unshare(_CLONE_NEWNS | (_CLONE_NEWUSER if user else 0)))
+        if user:
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+            Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        _checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
+    flags = _MS_REMOUNT if again else 0
+    _checked(libc.mount(b"tmpfs", os.fsencode(place), b"tmpfs", flags, f"size={size}".encode()))
+
+
+def _checked(result: int) -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def two_at_once(ground: Ground) -> list[Outcome]:
+    """Start two runs of one configuration at the same moment."""
+    config = ground.config("two")
+    both = [fork.result() or Ended() for fork in [Fork(attempt, config), Fork(attempt, config)]]
+    same = all(ended.fingerprint == ground.calm.fingerprint for ended in both) and sound(config.out)
+    return [Outcome("two runs at once", "of one configuration", " / ".join(ended.then for ended in both), same)]
+
+
+def corrupt(ground: Ground) -> list[Outcome]:
+    """Cut one slide short; the others go on; mended, only that slide is tiled again."""
+    return [_cut(ground, share) for share in ((0.02, 0.4) if ground.whole else (0.02,))]
+
+
+def _cut(ground: Ground, share: float) -> Outcome:
+    inputs = ground.folder / f"inputs-{share}"
+    shutil.copytree(ground.inputs, inputs)
+    plan = make_plan(ground.config("calm"))
+    slide = inputs / "slides" / plan.sources[1].name
+    whole = slide.read_bytes()
+    slide.write_bytes(whole[: int(len(whole) * share)])
+    config = ground.config(f"corrupt-{share}", inputs)
+    shutil.copytree(ground.folder / "calm" / "work", config.out / "work")
+    shutil.rmtree(config.out / "work" / "tiling" / plan.tiling[1])  # the others are done; this one is not
+    first = run(config)
+    more = _rejected(config.out) - _rejected(ground.folder / "calm")
+    slide.write_bytes(whole)
+    tiled = set((config.out / "work" / "tiling").iterdir())
+    mended = run(ground.config(f"corrupt-{share}", inputs, release={"dataset": DATASET, "version": "1.0.1"}))
+    again = len(set((config.out / "work" / "tiling").iterdir()) - tiled)
+    same = mended.fingerprint == ground.calm.fingerprint and bool(more) and again == 1 and sound(config.out)
+    told = f"{first.then}; more rejected: {dict(more)}; mended, {again} slide tiled again"
+    return Outcome("one slide corrupt", f"{share:.0%} of its bytes left", told, same)
+
+
+def _rejected(out: Path) -> Counter[str]:
+    if not (out / "run.json").exists():
+        return Counter()
+    stages = json.loads((out / "run.json").read_text())["stages"]
+    return Counter(stages["slides"]["rejected"]) + Counter(stages["tiling"]["rejected"])
+
+
+def clock(ground: Ground) -> list[Outcome]:
+    """Set the clock a day back, and a day forth, in the middle of a run; files are dated accordingly."""
+    outcomes = []
+    for days in (-1, 1) if ground.whole else (-1,):
+        config = ground.config(f"clock{days:+d}")
+        moved = run(config, partial(_move_clock, 86_400 * days))
+        outcomes.append(ground.judged("clock moved", f"{days:+d} day, in the middle", moved, config))
+    return outcomes
+
+
+def _move_clock(by_s: float) -> None:
+    """Have `time.time` jump once the slides are tiled, and files made from then on dated by it."""
+    real, real_ns, begun = time.time, time.time_ns, [False]
+    ensure = ShardStore.ensure
+
+    def dated(store: ShardStore, stage: str, key: str, make: Any) -> Any:
+        begun[0] = begun[0] or stage == "graph"
+        done = ensure(store, stage, key, make)
+        if begun[0]:
+            for path in (store.root / stage / key).glob("*"):
+                os.utime(path, (time.time(), time.time()))
+        return done
+
+    patch("time.time", lambda: real() + by_s * begun[0]).start()
+    patch("time.time_ns", lambda: real_ns() + int(by_s * 1e9) * begun[0]).start()
+    patch.object(ShardStore, "ensure", dated).start()
+
+
+def store_away(ground: Ground) -> list[Outcome]:
+    """Let the bucket of the shards be unreachable for a while, at the first connection of a run and later."""
+    outcomes = []
+    with Service("bucket") as service:
+        for after in (1, 8) if ground.whole else (8,):
+            address = f"http://127.0.0.1:{service.outage(after, ground.outage_s)}"
+            config = ground.config(f"store-{after}", shards=f"s3://{BUCKET}/shards-{after}")
+            reached = {**ACCESS, "AWS_ENDPOINT_URL": address}
+            ended = run(config, partial(os.environ.update, reached))
+            disturbed = f"for {ground.outage_s:g} s at connection {after}"
+            outcomes.append(ground.judged("store unreachable", disturbed, ended, config))
+            _must_have_been_away(service)
+    return outcomes
+
+
+def endpoint_away(ground: Ground) -> list[Outcome]:
+    """Let the model's endpoint be down for a while, early and late in generation."""
+    outcomes = []
+    with Service("endpoint") as service:
+        calm = run(ground.config("written", generation=written(service.port)))
+        for after in (1, 20) if ground.whole else (20,):
+            port = service.outage(after, ground.outage_s)
+            config = ground.config(f"endpoint-{after}", generation=written(port))
+            ended = run(config)
+            disturbed = f"for {ground.outage_s:g} s at connection {after}"
+            outcomes.append(ground.judged("endpoint down", disturbed, ended, config, calm))
+            _must_have_been_away(service)
+    return outcomes
+
+
+def written(port: int) -> dict[str, Any]:
+    """Return the section of generation by the model behind a port."""
+    reached = {"base_url": f"http://127.0.0.1:{port}/v1", "model": "scripted", "concurrency": 4}
+    return {**SMALL["generation"], "generator": "openai", "endpoint": reached}
+
+
+def _must_have_been_away(service: Service) -> None:
+    if not service.was_away():
+        raise SystemExit("the run ended before the service went away")
+
+
+DRILLS: dict[str, Drill] = {
+    "killed": killed,
+    "full": full,
+    "two_at_once": two_at_once,
+    "corrupt": corrupt,
+    "clock": clock,
+    "store_away": store_away,
+    "endpoint_away": endpoint_away,
+}
+
+
+def main() -> None:
+    """Run the drills that are named, and print their outcomes."""
+    folder, whole, *names = sys.argv[1:]
+    load()
+    ground = Ground(Path(folder), whole == "whole")
+    outcomes = []
+    for name in names:
+        started = time.monotonic()
+        found = DRILLS[name](ground)
+        each = (time.monotonic() - started) / len(found)
+        outcomes += [asdict(replace(outcome, wall_s=round(each, 1))) for outcome in found]
+    print(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main()

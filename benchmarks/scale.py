@@ -1,0 +1,285 @@
+"""What a run costs as it grows: against slides, against workers, Prefect's share, reruns, and 100,000 slides on paper.
+
+Run `python -m benchmarks.scale [--quick] [--json FILE]`. Runs are forks of one process that has loaded everything, with
+the flows' own code (`_without_prefect`), so that CPU time and peak memory are those of the work. `--quick` measures 1
+and 2 times the slides and leaves the demo out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from benchmarks._drill_line import SMALL, Fork
+from benchmarks._scale_paper import paper, stage_seconds
+from benchmarks._without_prefect import STAGES, line, without_prefect
+from flows.config import RunConfig
+from flows.plan import make_plan
+
+ROOT = Path(__file__).resolve().parents[1]
+UNIT, SIZE_PX0 = 4, (3072, 3072)
+GIB = 2**20  # of ru_maxrss, which counts in KiB
+DEMO_SLIDES = 24
+GOAL_S = 300.0  # "a run of >= 5 minutes"
+Claim = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run cost: CPU and wall time in s, peak memory in GiB, CPU time of every stage in s."""
+
+    cpu_s: float
+    wall_s: float
+    peak_gib: float
+    work_s: dict[str, float]
+
+
+def claim(name: str, value: float, unit: str, goal: str = "-", reached: bool = True) -> Claim:
+    """Return one claim in the form that `make bench` gathers."""
+    return {"claim": name, "value": round(value, 3), "unit": unit, "goal": goal, "reached": bool(reached)}
+
+
+def draw(folder: Path, slides: int) -> Path:
+    """Draw small slides of as many patients; return their folder."""
+    from demo.make import make_sized
+    from demo.plan import plan_demo
+
+    make_sized(folder, plan_demo(slides, slides, 3), SIZE_PX0, 3)
+    return folder
+
+
+def subset(inputs: Path, slides: int, out: Path, **more: Any) -> RunConfig:
+    """Return the configuration of a run over the first slides."""
+    lines = (inputs / "manifest.csv").read_text().splitlines()
+    manifest = inputs / f"first-{slides}.csv"
+    manifest.write_text("\n".join(lines[: slides + 1]) + "\n")
+    settings = {**SMALL, "release": {"dataset": "scale"}, "runner": {"workers": 1}, **more}
+    return RunConfig.model_validate({"slides": inputs / "slides", "manifest": manifest, "out": out, **settings})
+
+
+def cost(config: RunConfig) -> Cost:
+    """Run the line in a fork and return what it cost."""
+    found: Cost = Fork(_cost, config).result()
+    return found
+
+
+def _cost(config: RunConfig) -> Cost:
+    cpu, wall = time.process_time(), time.monotonic()
+    with without_prefect():
+        line(config)
+    wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+    plan = make_plan(config)
+    work = {stage: 0.0 for stage, _ in plan.shards()}
+    for stage, key in plan.shards():
+        work[stage] += plan.store.open(stage, key).info.wall_s
+    return Cost(cpu, wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB, work)
+
+
+def fitted(sizes: list[int], costs: list[float]) -> tuple[float, float, float]:
+    """Return slope and intercept of the straight line through costs, and its largest residual as a share."""
+    mean_x, mean_y = sum(sizes) / len(sizes), sum(costs) / len(costs)
+    spread = sum((x - mean_x) ** 2 for x in sizes)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(sizes, costs, strict=True)) / spread
+    intercept = mean_y - slope * mean_x
+    worst = max(abs(y - intercept - slope * x) / y for x, y in zip(sizes, costs, strict=True))
+    return slope, intercept, worst
+
+
+def exponent(sizes: list[int], costs: list[float]) -> float:
+    """Return the exponent of the power law through marginal costs: 1 where twice the slides cost twice as much more."""
+    steps = [(b - a) / (y - x) for x, y, a, b in zip(sizes, sizes[1:], costs, costs[1:], strict=False)]
+    if len(steps) < 2:
+        return 1.0
+    middles = [math.log((x + y) / 2) for x, y in pairwise(sizes)]
+    rates = [math.log(max(step, 1e-9)) for step in steps]
+    mean_m, mean_r = sum(middles) / len(middles), sum(rates) / len(rates)
+    spread = sum((m - mean_m) ** 2 for m in middles)
+    return 1 + sum((m - mean_m) * (r - mean_r) for m, r in zip(middles, rates, strict=True)) / spread
+
+
+def against_work(inputs: Path, folder: Path, sizes: list[int]) -> tuple[list[Claim], Cost]:
+    """Measure runs of 1, 2, 4, 8 times the slides; return the claims and the cost of the largest."""
+    repeats = 3 if len(sizes) > 2 else 1
+    tries = [[cost(subset(inputs, n, folder / f"work-{n}-{k}")) for n in sizes] for k in range(repeats)]  # interleaved
+    best = [min((row[at] for row in tries), key=lambda found: found.cpu_s) for at in range(len(sizes))]
+    rows = []
+    for size, found in zip(sizes, best, strict=True):
+        told = f"{size} slides ({size // UNIT}x)"
+        rows.append(claim(f"CPU time of {told}", found.cpu_s, "s"))
+        rows.append(claim(f"peak memory of {told}", found.peak_gib, "GiB"))
+    cpu = [found.cpu_s for found in best]
+    slope, intercept, worst = fitted(sizes, cpu)
+    rows.append(claim("CPU time of one slide more", slope, "s"))
+    rows.append(claim("CPU time of a run whatever its slides", intercept, "s"))
+    rows.append(claim("largest distance from a straight line", worst, "share", "<= 0.10", worst <= 0.10))
+    power = exponent(sizes, cpu)
+    rows.append(claim("exponent of CPU time against slides", power, "", "<= 1.15", power <= 1.15))
+    grown = (best[-1].peak_gib - best[0].peak_gib) / (sizes[-1] - sizes[0]) * 1024
+    rows.append(claim("peak memory of one slide more", grown, "MiB"))
+    return rows, best[-1]
+
+
+def against_workers(inputs: Path, folder: Path, slides: int) -> list[Claim]:
+    """Measure tiling, the stage that most time goes into, by one worker and by two, interleaved."""
+    tries: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+    for number in range(3):
+        for workers, found in tries.items():
+            config = subset(inputs, slides, folder / f"workers-{workers}-{number}", runner={"workers": workers})
+            found.append(Fork(_tiled, config).result())
+    walls = {workers: min(wall for wall, _ in found) for workers, found in tries.items()}
+    cpus = {workers: min(cpu for _, cpu in found) for workers, found in tries.items()}
+    return [
+        claim(f"tiling {slides} slides, 1 worker", walls[1], "s of wall time"),
+        claim(f"tiling {slides} slides, 2 workers", walls[2], "s of wall time"),
+        claim("2 workers / 1, wall time", walls[1] / walls[2], "times as fast"),
+        claim("2 workers / 1, CPU time", cpus[2] / cpus[1], "times", "<= 1.15", cpus[2] <= 1.15 * cpus[1]),
+    ]
+
+
+def _tiled(config: RunConfig) -> tuple[float, float]:
+    cpu, wall = time.process_time(), time.monotonic()
+    with without_prefect():
+        import_module("flows.tile_slides").tile_slides(config)
+    return time.monotonic() - wall, time.process_time() - cpu
+
+
+def overhead(inputs: Path, folder: Path, sizes: list[int], slide_s: float) -> list[Claim]:
+    """Measure what Prefect adds to a run, by the task, and what share of a run of five minutes that is.
+
+    A slide is three tasks. The share is computed for a run of five minutes over slides that take `slide_s` seconds each
+    as those of the demo do, not measured on one: slides of a real cohort are larger, and the share smaller.
+    """
+    added, tasks = [], []
+    for slides in sizes:
+        alone = min(cost(subset(inputs, slides, folder / f"alone-{slides}-{k}")).cpu_s for k in range(2))
+        begun = [orchestrated(subset(inputs, slides, folder / f"prefect-{slides}-{k}")) for k in range(2)]
+        added.append(min(begun) - alone)
+        tasks.append(3 * slides + 8)  # tile, attach, write texts; and one task each of the other steps
+    each = (added[-1] - added[0]) / (tasks[-1] - tasks[0])
+    fixed = added[0] - each * tasks[0]
+    many = 3 * GOAL_S / slide_s + 8
+    share = (fixed + each * many) / (GOAL_S + fixed + each * many)
+    return [
+        claim("Prefect's CPU time, one task", each * 1000, "ms"),
+        claim("Prefect's CPU time, whatever the tasks (import, server, flows)", fixed, "s"),
+        claim(
+            f"Prefect's share of {GOAL_S:.0f} s of work, {many:.0f} tasks, computed",
+            share,
+            "share",
+            "<= 0.05",
+            share <= 0.05,
+        ),
+    ]
+
+
+def orchestrated(config: RunConfig) -> float:
+    """Run the line as a flow, with Prefect's own server, in a process of its own; return CPU time in s."""
+    file = config.out.with_suffix(".yaml")
+    file.write_text(json.dumps(config.model_dump(mode="json", exclude_none=True)))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        command = [sys.executable, "-m", "flows.cli", "run", "--config", str(file)]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def reruns(folder: Path) -> list[Claim]:
+    """Run the demo, run it again with nothing changed, then with one threshold changed."""
+    out = folder / "demo"
+    first = wall_of("demo", "--out", str(out))
+    again = sorted(wall_of("demo", "--out", str(out)) for _ in range(3))[1]
+    before = _shards(out)
+    config = json.loads(json.dumps(_demo_config(out)))
+    config["screening"] = {"alpha": 0.04}
+    config["release"]["version"] = "1.0.1"
+    file = folder / "changed.yaml"
+    file.write_text(json.dumps(config))
+    changed = wall_of("run", "--config", str(file))
+    made = _shards(out) - before
+    told = ", ".join(sorted({stage for stage, _ in made}))
+    only = {stage for stage, _ in made} <= {"screening", "queue", "reviewed", "model"}
+    return [
+        claim("demo from nothing", first, "s"),
+        claim("demo again with nothing changed, median of 3", again, "s", "<= 10", again <= 10),
+        claim("screening.alpha changed: run", changed, "s"),
+        claim(
+            f"screening.alpha changed: shards made anew ({told})", len(made), "shards", "4, what depends on it", only
+        ),
+        claim("screening.alpha changed: shards found done", len(before), "shards"),
+    ]
+
+
+def _demo_config(out: Path) -> dict[str, Any]:
+    import yaml
+
+    config: dict[str, Any] = yaml.safe_load((ROOT / "demo" / "config.yaml").read_text())
+    place = {"slides": out / "input" / "slides", "manifest": out / "input" / "manifest.csv", "out": out}
+    return {**config, **{name: str(path) for name, path in place.items()}}
+
+
+def _shards(out: Path) -> set[tuple[str, str]]:
+    return {(path.parts[-3], path.parts[-2]) for path in (out / "work").glob("*/*/shard.json")}
+
+
+def wall_of(*arguments: str) -> float:
+    """Run a verb; return its wall time in s."""
+    started = time.monotonic()
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def measure(folder: Path, quick: bool) -> list[Claim]:
+    """Measure everything."""
+    sizes = [UNIT * times for times in ((1, 2) if quick else (1, 2, 4, 8))]
+    inputs = draw(folder / "inputs", sizes[-1])
+    for stage in STAGES:
+        import_module(f"flows.{stage}")
+    cost(subset(inputs, sizes[0], folder / "warm"))
+    rows, largest = against_work(inputs, folder, sizes)
+    rows += against_workers(inputs, folder, sizes[-1])
+    if quick:
+        return rows
+    rows += reruns(folder)
+    seconds, _ = stage_seconds(folder / "demo" / "work")
+    slide_s = sum(spent for stage, spent in seconds.items() if stage != "model") / DEMO_SLIDES
+    rows += overhead(inputs, folder, [sizes[0], sizes[-1]], slide_s)
+    told = {row["claim"]: row["value"] for row in rows}
+    fields = sizes[-1] * SMALL["tiling"]["centres"]["max_fields_per_slide"]
+    release_s = (largest.cpu_s - sum(largest.work_s.values())) / fields
+    mib = told["peak memory of one slide more"] / SMALL["tiling"]["centres"]["max_fields_per_slide"]
+    return rows + paper(folder / "demo", told["Prefect's CPU time, one task"] / 1000, release_s, mib)
+
+
+def main() -> None:
+    """Measure, print a table, and write the claims where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="1 and 2 times the slides, no demo")
+    parser.add_argument("--json", type=Path, help="file for the claims")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="slidesmith-scale-") as name:
+        rows = measure(Path(name), arguments.quick)
+    width = max(len(row["claim"]) for row in rows)
+    for row in rows:
+        mark = "yes" if row["reached"] else "NO"
+        print(f"{row['claim']:{width}}  {row['value']:>12,g} {row['unit']:16} {row['goal']:>24}  {mark}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
