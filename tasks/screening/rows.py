@@ -90,7 +90,7 @@ def _parquet_rows(path: Path) -> Rows:
         file = pq.ParquetFile(path)
         images = {column.name for column in file.schema_arrow if _holds_bytes(column.type)}
         names = [name for name in file.schema_arrow.names if name not in images]
-        return Rows(file.read(columns=names).to_pylist(), whole=not images)
+        return Rows(file.read(columns=names).to_pylist(maps_as_pydicts="lossy"), whole=not images)
     except (pa.ArrowException, OSError) as error:
         raise FileFormatError(f"{path.name} is not a readable Parquet file", remedy="it may be cut off") from error
 

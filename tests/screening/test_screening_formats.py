@@ -320,6 +320,15 @@ def test_our_own_questions_table_keeps_its_sets_and_cells(tmp_path: Path) -> Non
     assert (one.key, one.option_set) == (3, "set/train")
 
 
+def test_a_map_of_letters_in_a_table_is_a_mapping(tmp_path: Path) -> None:
+    pairs = list(zip("ABCD", TEXTS, strict=True))
+    table = pa.table({"question": [QUESTION], "answer": ["C"]})
+    options = pa.array([pairs], pa.map_(pa.string(), pa.string()))
+    pq.write_table(table.append_column("options", options), tmp_path / "f.parquet")
+    (item,) = read_items(tmp_path / "f.parquet")[0]
+    assert (item.options, item.key) == (tuple(TEXTS), 2)
+
+
 def test_images_in_a_table_are_not_loaded(tmp_path: Path) -> None:
     rows = [{**row, "image": {"bytes": b"x" * 1000, "path": "a.jpg"}} for row in rows_of(TEXTS, ["A", "B"])]
     items, _ = read_items(write(tmp_path / "f.parquet", rows))
