@@ -37,13 +37,17 @@ def chromium(browser: Any) -> Iterator[Any]:
         context.close()
 
 
+def sign_in(context: Any, page: Page, name: str) -> None:
+    token = page.client(name).cookies["slidesmith"]
+    context.add_cookies([{"name": "slidesmith", "value": token, "url": page.url}])
+
+
 def tab(chromium: Any, page: Page, name: str, width: int = 1440, height: int = 900) -> Any:
     """Return a tab of somebody who is signed in; what the page complains about fails the test."""
     context = chromium.new_context(
         viewport={"width": width, "height": height}, base_url=page.url, reduced_motion="reduce"
     )
-    token = page.client(name).cookies["slidesmith"]
-    context.add_cookies([{"name": "slidesmith", "value": token, "url": page.url}])
+    sign_in(context, page, name)
     opened = context.new_page()
     opened.complaints = []
     opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
@@ -99,9 +103,9 @@ def test_the_scales_are_linked(chromium: Any, page: Page) -> None:
 
 
 def test_second_reader_and_adjudicator(chromium: Any, page: Page) -> None:
+    view = tab(chromium, page, "ann")
     for name, keys in (("ann", "3a"), ("ben", "1r1")):
-        view = tab(chromium, page, name)
-        view.route("**/vendor/**", lambda route: route.abort())
+        sign_in(view.context, page, name)
         view.goto(f"/items/{ITEMS[1].public_id}")
         assert "HELD-BACK" not in view.content()
         view.keyboard.press(keys[0])
@@ -112,7 +116,7 @@ def test_second_reader_and_adjudicator(chromium: Any, page: Page) -> None:
             view.keyboard.press("Enter")
         view.wait_for_selector(".toast")
     assert page.state(1) == "differ"
-    view = tab(chromium, page, "eve")
+    sign_in(view.context, page, "eve")
     view.goto("/?show=differ")
     view.click(".rows a")
     view.wait_for_selector(".readings")
