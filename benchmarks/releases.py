@@ -10,6 +10,8 @@ import argparse
 import json
 import pickle
 import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,7 +38,7 @@ from tasks.releases.gate import GateReport, run_gate
 from tasks.releases.read import Release
 from tasks.releases.stores import open_store
 from tasks.releases.verify import verify
-from tasks.store import ROW_GROUP, write_parquet
+from tasks.store import ROW_GROUP, settle, write_parquet
 
 ROOT = Path(__file__).resolve().parents[1]
 DRIVER = ROOT / "tests" / "releases" / "release_driver.py"
@@ -86,8 +88,8 @@ def large_candidate(folder: Path, rows: int) -> Candidate:
     return Candidate(tables, splits, [], [], None, {}, {}, "benchmark", [])
 
 
-def plain_write(paths: list[Path], place: Path) -> float:
-    """Copy the same rows with pyarrow alone, group by group; return seconds."""
+def plain_write(paths: list[Path], place: Path) -> tuple[float, float]:
+    """Copy the same rows with pyarrow alone, group by group; return seconds, and seconds until they are on the disk."""
     started = time.monotonic()
     compression = {name: "NONE" if name == "image" else "ZSTD" for name in schema_of(Tile).names}
     with pq.ParquetWriter(place, schema_of(Tile), compression=compression) as writer:
@@ -95,7 +97,9 @@ def plain_write(paths: list[Path], place: Path) -> float:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(ROW_GROUP):
                     writer.write_table(pa.Table.from_batches([batch]), row_group_size=ROW_GROUP)
-    return time.monotonic() - started
+    written = time.monotonic() - started
+    settle(place)
+    return written, time.monotonic() - started
 
 
 def write_version(candidate: Candidate, store: Path, version: str, report: GateReport) -> tuple[float, Release]:
@@ -124,9 +128,15 @@ def publishing(folder: Path, rows: int) -> list[Claim]:
     gate_s = time.monotonic() - started
     if not report.passed:
         raise SystemExit(f"the gate refuses the benchmark: {report.failures[0].detail}")
-    plain_s = min(plain_write(tiles, folder / "plain.parquet") for _ in range(2))
+    plain, ours = [], []
     store = folder / "store"
-    write_s, release = write_version(candidate, store, "1.0.0", report)
+    for _ in range(3):
+        plain.append(plain_write(tiles, folder / "plain.parquet"))
+        shutil.rmtree(store, ignore_errors=True)
+        seconds, release = write_version(candidate, store, "1.0.0", report)
+        ours.append(seconds)
+    plain_s, disk_s = (statistics.median(column) for column in zip(*plain, strict=True))
+    write_s = statistics.median(ours)
     before = object_bytes(store)
     changed = folder / "changed"
     changed.mkdir()
@@ -148,6 +158,7 @@ def publishing(folder: Path, rows: int) -> list[Claim]:
             "<= 1.3",
             write_s <= 1.3 * plain_s,
         ),
+        claim("the same / plain write until it is on the disk", write_s / disk_s, "x", "told, not bounded", True),
         claim("memory while publishing, with the gate", gib, "GiB", "<= 1", gib <= 1),
         claim(
             f"bytes written by a version with {share:.0%} changed",

@@ -234,7 +234,7 @@ class ShardStore:
             )
             info.check_counts()
             (folder / SUMMARY).write_text(json.dumps(asdict(info), indent=1, sort_keys=True))
-            _settle(folder)
+            settle(*folder.rglob("*"), folder)
             self._publish(folder, stage, key)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -253,9 +253,12 @@ class ShardStore:
         return remove_stale(self.root.glob("*/.*"), older_than_s)
 
 
-def _settle(folder: Path) -> None:
-    # A rename can reach the disk before the bytes that it publishes: after a power cut the shard would be there, torn.
-    for path in (*folder.rglob("*"), folder):
+def settle(*paths: Path) -> None:
+    """Wait until files and folders are on the disk.
+
+    A rename can reach the disk before the bytes that it publishes: after a power cut they would be there, torn.
+    """
+    for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

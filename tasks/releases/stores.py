@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from schemas.errors import StoreError
-from tasks.store import remove_stale
+from tasks.store import remove_stale, settle
 
 MANIFEST = "manifest.json"
 OBJECTS = "objects"
@@ -120,6 +120,7 @@ class LocalStore:
         if self.has_object(sha256, path.stat().st_size):
             path.unlink()
             return
+        settle(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)
 
@@ -134,6 +135,7 @@ class LocalStore:
                 self._put(made / name, content)
             (made / MANIFEST).write_bytes(manifest)
             made.chmod(0o755)
+            settle(*made.rglob("*"), made)
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
                 made.rename(place)
@@ -141,6 +143,7 @@ class LocalStore:
                 if not place.exists():
                     raise
                 return False
+            settle(place.parent)
         return True
 
     def _put(self, path: Path, content: Content) -> None:
