@@ -32,5 +32,5 @@ def open_review(config: RunConfig | Path) -> None:
         description="What waits for annotators",
         markdown=f"# {info.items_out} items to review\n\n"
         f"{info.facts['flagged']} flagged by screening, {info.facts['audit']} drawn at random.\n\n"
-        f"[Open the queue]({settings.review.page_url}/?show=to_read) once `slidesmith review serve` runs.\n",
+        f"[Open the queue]({settings.review.page_url.rstrip('/')}/?show=to_read) once `slidesmith review serve` is on.\n",
     )
