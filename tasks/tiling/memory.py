@@ -49,7 +49,8 @@ def _bytes_per_px0(geometry: SlideGeometry, scales: Sequence[ScalePlan], boxes: 
     pieces = 0.0
     for plan, each in zip(scales, boxes, strict=True):
         level = geometry.levels[plan.level]
-        if not len(each) or _whole_blocks(plan, geometry, each):
+        alone = sum(other.level == plan.level for other in scales) == 1
+        if not len(each) or (alone and _whole_blocks(plan, geometry, each)):
             continue
         if plan.ratio == (1.0, 1.0):
             rows = plan.tile_px
@@ -61,9 +62,10 @@ def _bytes_per_px0(geometry: SlideGeometry, scales: Sequence[ScalePlan], boxes: 
 
 
 def _whole_blocks(plan: ScalePlan, geometry: SlideGeometry, boxes: NDArray[np.int64]) -> bool:
-    """Return whether every tile is made of whole stored blocks, none of which two tiles need."""
+    """Return whether every tile is made of whole stored blocks, none of which two tiles of this scale need."""
     level = geometry.levels[plan.level]
     sides = level.block_width * level.downsample_x, level.block_height * level.downsample_y
     return all(
-        plan.extent_px0[axis] % side == 0 and not (boxes[:, axis] % side).any() for axis, side in enumerate(sides)
+        extent % side == 0 and boxes[0, axis] % side == 0 and not ((boxes[:, axis] - boxes[0, axis]) % extent).any()
+        for axis, (extent, side) in enumerate(zip(plan.extent_px0, sides, strict=True))
     )

@@ -12,7 +12,7 @@ from tasks.tiling.resample import area_average, source_span, white
 
 
 class PixelCache:
-    """Decoded pixels, least recently used dropped first, never more than a number of bytes."""
+    """Decoded pixels, least recently used dropped first: one piece, or more within a number of bytes; with 0, none."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -74,6 +74,8 @@ class _Mosaic:
 
     def piece(self, column: int, row: int) -> Pixels:
         """Return one piece, clipped to the plane."""
+        if not self._cache.limit_bytes:  # no piece is needed twice: let the next one take its memory
+            return self._make(column, row)
         key = self._number, column, row
         held = self._cache.held(key)
         return self._cache.put(key, self._make(column, row)) if held is None else held

@@ -16,6 +16,7 @@ from PIL import Image
 
 from schemas.records import Field, Rejection, Slide, Tile
 from tasks.store import Shard
+from tasks.tiling.readers.native import NativeReader
 
 Tiler = Callable[..., Shard]
 UNSEEN: dict[str, Any] = {"measure_focus": False, "thresholds": {"focus_min": 0, "blank_std_min": 0}}
@@ -86,6 +87,28 @@ def test_memory_for_pixels_does_not_change_the_bytes(
     monkeypatch.setattr("tasks.tiling.spool.IN_MEMORY_BYTES", 1 << 16)
     second = tile(plain_slide, **small)
     assert first.info.sha256 == second.info.sha256
+
+
+@pytest.mark.parametrize(
+    ("tile_px", "scales", "stride_um"),
+    [(256, {"high": 0.5}, None), (512, {"high": 0.5}, 128.0), (256, {"mid": 1.0, "high": 0.5}, 64.0)],
+)
+def test_no_stored_tile_is_decoded_twice(
+    plain_slide: Path, tile: Tiler, monkeypatch: Any, tile_px: int, scales: dict[str, float], stride_um: float | None
+) -> None:
+    decoded_blocks: Counter[tuple[int, int, int]] = Counter()
+    block = NativeReader.block
+
+    def count(self: NativeReader, *place: int) -> Any:
+        decoded_blocks[place] += 1  # type: ignore[index]
+        return block(self, *place)
+
+    monkeypatch.setattr(NativeReader, "block", count)
+    centres = {"kind": "grid", "stride_um": stride_um}
+    assert tile(plain_slide, scales_mpp=scales, tile_px=tile_px, centres=centres).info.items_out > 3
+    level0 = {place: count for place, count in decoded_blocks.items() if place[0] == 0}
+    assert len(level0) > 10
+    assert set(level0.values()) == {1}
 
 
 def test_all_readers_make_the_same_tiles(plain_slide: Path, tile: Tiler, small: Any) -> None:

@@ -39,7 +39,7 @@ def digests(infos: list[ShardInfo]) -> list[dict[str, str]]:
 def folder(tmp_path_factory: pytest.TempPathFactory, paint: Callable[..., Any], write: Callable[..., Path]) -> Path:
     folder = tmp_path_factory.mktemp("many")
     for seed in range(4):
-        write(folder / f"s{seed}.svs", paint(700, 500, seed=seed))
+        write(folder / f"s{seed}.svs", paint(520, 420, seed=seed))
     return folder
 
 
