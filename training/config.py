@@ -34,7 +34,7 @@ class TrainingConfig(BaseModel):
         default="auto", description="fixed front end; auto takes wavelet_morphology for the small encoder alone"
     )
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of the front end's values left out in training")
-    embedding: int = Field(default=128, ge=8, description="dimensions of the shared space (small encoder)")
+    embedding: int = Field(default=128, ge=8, multiple_of=4, description="dimensions of the shared space (small)")
     text_width: int = Field(default=64, ge=16, multiple_of=4, description="dimensions inside the small text encoder")
     text_layers: int = Field(default=1, ge=1, description="layers of the small text encoder")
     text_tokens: int = Field(default=96, ge=8, description="longest text in tokens; the rest is cut and counted")
@@ -43,6 +43,7 @@ class TrainingConfig(BaseModel):
     beta: float = Field(default=0.5, ge=0, description="weight of L_pos, the expanded hierarchical texts")
     gamma: float = Field(default=1.0, ge=0, description="weight of the questions: right option against wrong ones")
     delta: float = Field(default=2.0, ge=0, description="weight of single findings: the value seen against the others")
+    epsilon: float = Field(default=2.0, ge=0, description="weight of the scales: texts are looked for at their own")
     temperature: float = Field(default=0.07, gt=0.005, le=1, description="first softmax temperature; it is learnt")
     captions: int = Field(default=2, ge=1, description="captions drawn per field and step")
     negatives: int = Field(default=8, ge=0, description="perturbed captions drawn per field and step")

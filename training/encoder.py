@@ -51,7 +51,14 @@ class Images:
 
 
 class DualEncoder(nn.Module):
-    """What training and evaluation need of a model: both sides into one space, unit length."""
+    """What training and evaluation need of a model: both sides into one space, unit length.
+
+    Attributes:
+        parts: into how many parts of equal size the vectors fall: one per scale and one for all scales together; 1
+            where they are of one piece.
+    """
+
+    parts = 1
 
     def encode_images(self, images: Images) -> Tensor:
         """Return (B, D) unit vectors, one per field."""
@@ -110,19 +117,24 @@ class ScaleEncoder(nn.Module):
 
     Args:
         width: channels of the tower's first layer; 0 for no tower.
-        described: length of the descriptors of the fixed front end; 0 for none.
+        described: lengths of the blocks of the fixed front end's descriptors; empty for none. Each block has the same
+            say, whatever its length: its standardised values are divided by the root of their number.
         embedding: dimensions D of the vector.
         dropout: share of the standardised descriptor that is left out in training.
         middle: whether the tower also looks at the middle alone.
     """
 
-    def __init__(self, width: int, described: int, embedding: int, *, dropout: float, middle: bool) -> None:
+    say: Tensor
+
+    def __init__(self, width: int, described: tuple[int, ...], embedding: int, *, dropout: float, middle: bool) -> None:
         super().__init__()
         self.tower = ScaleTower(width, middle=middle) if width else None
         self.project = nn.Linear(self.tower.features, embedding) if self.tower else None
-        self.standard = nn.BatchNorm1d(described, affine=False) if described else None
+        self.standard = nn.BatchNorm1d(sum(described), affine=False) if described else None
         self.dropout = nn.Dropout(dropout)
-        self.refine = nn.Linear(described, embedding) if described else None
+        self.refine = nn.Linear(sum(described), embedding) if described else None
+        parts = [torch.full((length,), math.sqrt(min(described) / length)) for length in described]
+        self.register_buffer("say", torch.cat(parts) if parts else torch.empty(0), persistent=False)
 
     def forward(self, pixels: Tensor | None, described: Tensor | None) -> Tensor:
         """Return (B, D) of (B, 3, H, W) uint8 pixels and (B, F) descriptors, each where the encoder looks at it."""
@@ -131,36 +143,45 @@ class ScaleEncoder(nn.Module):
             scaled = pixels.contiguous(memory_format=torch.channels_last).float().div(127.5).sub(1)
             parts.append(self.project(self.tower(scaled)))
         if self.standard and self.refine and described is not None:
-            parts.append(self.refine(self.dropout(self.standard(described))))
+            parts.append(self.refine(self.dropout(self.standard(described)) * self.say))
         return torch.stack(parts).sum(dim=0)
 
 
+PARTS = len(SCALES) + 1
+"""Of a vector: one for each scale, one for all together."""
+
+
 class ImageEncoder(nn.Module):
-    """Three scales of a field to one vector: each scale by itself, then a linear and a gated path over all of them.
+    """Three scales of a field to one vector: a part of it for each scale by itself, and one for all together.
+
+    Every part has the same length. How much each counts for a text, the text's vector says.
 
     Args:
         width: channels of the towers' first layers; 0 for no towers.
-        described: length of the descriptors of the fixed front end; 0 for none.
-        embedding: dimensions D of the vector.
+        described: lengths of the blocks of the fixed front end's descriptors; empty for none.
+        embedding: dimensions D of the vector, a multiple of `PARTS`.
         crop_px: side of the crops that the towers are trained on. Of a whole tile at the low scale only the middle of
             that size is looked at: around it lie other tissues. At the other scales whole tiles are looked at.
         dropout: share of the standardised descriptors that is left out in training.
     """
 
-    def __init__(self, width: int, described: int, embedding: int, crop_px: int | None, dropout: float) -> None:
+    def __init__(
+        self, width: int, described: tuple[int, ...], embedding: int, crop_px: int | None, dropout: float
+    ) -> None:
         super().__init__()
         self.crop_px = crop_px
         self.scales = nn.ModuleList(
             ScaleEncoder(width, described, embedding, dropout=dropout, middle=scale == SCALES[0]) for scale in SCALES
         )
         self.missing = nn.Parameter(torch.zeros(len(SCALES), embedding))
+        self.single = nn.ModuleList(nn.Linear(embedding, embedding // PARTS) for _ in SCALES)
         self.fuse = nn.Sequential(
             nn.LayerNorm(len(SCALES) * embedding),
             nn.Linear(len(SCALES) * embedding, 2 * embedding),
             nn.GELU(),
-            nn.Linear(2 * embedding, embedding),
+            nn.Linear(2 * embedding, embedding // PARTS),
         )
-        self.direct = nn.Linear(len(SCALES) * embedding, embedding)
+        self.direct = nn.Linear(len(SCALES) * embedding, embedding // PARTS)
 
     def forward(self, images: Images) -> Tensor:
         """Return (B, D), not yet of unit length."""
@@ -170,8 +191,9 @@ class ImageEncoder(nn.Module):
             seen = scale(self._seen(images.pixels, place), described)
             vectors.append(torch.where(images.present[:, place, None], seen, self.missing[place]))
         joined = torch.cat(vectors, dim=1)
-        fused: Tensor = self.direct(joined) + self.fuse(joined)
-        return fused
+        parts = [single(vector) for single, vector in zip(self.single, vectors, strict=True)]
+        parts.append(self.direct(joined) + self.fuse(joined))
+        return torch.cat([functional.normalize(part.float(), dim=1) for part in parts], dim=1)
 
     def _seen(self, pixels: Tensor | None, place: int) -> Tensor | None:
         if pixels is None:
@@ -246,12 +268,14 @@ class TextEncoder(nn.Module):
 class SmallDualEncoder(DualEncoder):
     """The embedded default: both small encoders and a learnt temperature."""
 
+    parts = PARTS
+
     def __init__(
         self,
         tokenizer: Tokenizer,
         *,
         width: int,
-        described: int,
+        described: tuple[int, ...],
         embedding: int,
         crop_px: int | None,
         dropout: float,

@@ -2,8 +2,8 @@
 
 A tile becomes two maps of dye, haematoxylin and eosin. Openings and closings of growing squares split each map into
 bands of dense and of clear structures by size (a granulometry). Of all bands together the descriptor holds how strong
-they are, how often they exceed thresholds, and how they go together in windows of several sizes: that dense small dots
-lie where the tissue around is pink says that lymphocytes lie in the stroma. Wavelet details tell of texture.
+they are, how often they exceed thresholds, and how they go together in windows of several sizes. Wavelet details tell
+of texture. A second block tells where the darkest spots lie (`training.surroundings`).
 
 References:
     Huang et al., PathoHR, EMNLP 2025 (arXiv 2509.06105): wavelets and morphology refine the image branch. There they
@@ -17,9 +17,10 @@ References:
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import pywt
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ from torch.nn import functional
 
 from schemas.errors import InputError
 from training.decode import Pixels
+from training.surroundings import surroundings
 
 HAEMATOXYLIN = (0.65, 0.70, 0.29)  # Ruifrok and Johnston 2001, table 2
 EOSIN = (0.07, 0.99, 0.11)
@@ -39,7 +41,7 @@ DYE_BINS = 16
 WAVELET, LEVELS = "db2", 4
 LEAST_PX = 96  # below, the largest square leaves too little of a tile
 
-_Extreme = Callable[[Tensor, Tensor], Tensor]
+_Planes = npt.NDArray[np.uint8]
 
 
 def dyes(pixels: Tensor) -> Tensor:
@@ -62,14 +64,21 @@ def bands(maps: Tensor) -> Tensor:
     Shapes:
         (N, C, H, W) uint8 to (N, C (1 + 2 sizes), H - margin, W - margin) uint8; no padding is invented.
     """
-    parts, opened, closed = [maps], maps, maps
+    planes = maps.flatten(0, 1).numpy()
+    parts, opened, closed = [planes], planes, planes
     for side in SIDES_PX:
-        dense = _square(_square(maps, side, torch.minimum), side, torch.maximum)
-        clear = _square(_square(maps, side, torch.maximum), side, torch.minimum)
-        before, after = _middle(opened, dense), _middle(closed, clear)
-        parts += [before - torch.minimum(before, dense), torch.maximum(after, clear) - after]
+        dense, clear = (_each(planes, operation, side) for operation in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE))
+        parts += [opened - np.minimum(opened, dense), np.maximum(closed, clear) - closed]
         opened, closed = dense, clear
-    return torch.cat([_middle(part, parts[-1]) for part in parts], dim=1)
+    margin = max(SIDES_PX) - 1
+    inner = np.stack(parts, axis=1)[..., margin:-margin, margin:-margin]
+    split = torch.from_numpy(inner.copy()).view(*maps.shape[:2], *inner.shape[1:])
+    return split.transpose(1, 2).flatten(1, 2)
+
+
+def _each(planes: _Planes, operation: int, side: int) -> _Planes:
+    square = np.ones((side, side), np.uint8)
+    return np.stack([cv2.morphologyEx(plane, operation, square) for plane in planes])
 
 
 def describe(pixels: Pixels) -> Tensor:
@@ -90,13 +99,23 @@ def describe(pixels: Pixels) -> Tensor:
 
 
 @functools.cache
+def blocks() -> tuple[int, int]:
+    """Return the lengths of a descriptor's blocks: of the bands, and of what surrounds the spots."""
+    maps = dyes(torch.zeros(1, 3, LEAST_PX, LEAST_PX, dtype=torch.uint8))
+    return _of_bands(maps).shape[1], len(surroundings(maps[0].numpy()))
+
+
 def features() -> int:
     """Return the length of a descriptor."""
-    return int(_describe(torch.zeros(1, 3, LEAST_PX, LEAST_PX, dtype=torch.uint8)).shape[1])
+    return sum(blocks())
 
 
 def _describe(pixels: Tensor) -> Tensor:
     maps = dyes(pixels)
+    return torch.cat([_of_bands(maps), torch.from_numpy(surroundings(maps[0].numpy()))[None]], dim=1)
+
+
+def _of_bands(maps: Tensor) -> Tensor:
     split = functional.avg_pool2d(bands(maps).float(), PAIR_PX)
     whole = torch.cat(
         [split, *(_middle(edge, split) for edge in _edges(functional.avg_pool2d(maps.float(), PAIR_PX)))], 1
@@ -149,23 +168,6 @@ def _wavelet_energies(maps: Tensor) -> Tensor:
 
 def _log(amount: Tensor) -> Tensor:
     return (amount + 0.1).log()
-
-
-def _square(maps: Tensor, side: int, extreme: _Extreme) -> Tensor:
-    for dim in (-1, -2):
-        maps = _running(maps, side, extreme, dim)
-    return maps
-
-
-def _running(maps: Tensor, side: int, extreme: _Extreme, dim: int) -> Tensor:
-    """Return the extreme over runs of `side` pixels, by doubling: log2(side) steps."""
-    width = 1
-    while width < side:
-        step = min(width, side - width)
-        left = maps.shape[dim] - step
-        maps = extreme(maps.narrow(dim, 0, left), maps.narrow(dim, step, left))
-        width += step
-    return maps
 
 
 def _middle(maps: Tensor, like: Tensor) -> Tensor:

@@ -72,6 +72,28 @@ def negative_loss(logits: Tensor, caption: Tensor, perturbed: Tensor, present: T
     return functional.softplus(torch.logsumexp(wrong, dim=1) - right[:, 0]).sum() / max(len(caption), 1)
 
 
+def scale_loss(texts: Tensor, parts: int, spoken: Tensor) -> Tensor:
+    """Return how much texts about some scales look for themselves in what was seen at others.
+
+        L_scale = mean_t -log( sum_{s in S_t} |t_s|^2 ),  t of unit length, t_s its part for scale s
+
+    A text on nuclei is answered by the high scale; what a few hundred training fields happen to show at the others is
+    noise, and a model that listens to it learns their patients by heart.
+
+    Args:
+        texts: unit vectors of parts of equal size, the first of which belong to the scales.
+        parts: into how many parts a vector falls.
+        spoken: S, the scales that each text speaks of; rows without any do not count.
+
+    Shapes:
+        (T, D), (T, scales); scalar returned, 0 where no text speaks of a scale.
+    """
+    shares = texts.view(len(texts), parts, -1).square().sum(dim=2)[:, : spoken.shape[1]]
+    known = spoken.any(dim=1)
+    inside = (shares * spoken).sum(dim=1).clamp(min=1e-6)
+    return -(inside.log() * known).sum() / known.sum().clamp(min=1)
+
+
 def question_loss(logits: Tensor, options: Tensor, present: Tensor, answer: Tensor) -> Tensor:
     """Return the cross-entropy of the right option among the options of each question.
 

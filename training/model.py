@@ -12,7 +12,7 @@ from torch import Tensor
 from schemas.errors import FileFormatError, InputError
 from training.config import TrainingConfig
 from training.encoder import DualEncoder, SmallDualEncoder
-from training.front_end import features
+from training.front_end import blocks
 from training.tokenizer import Tokenizer
 
 CHECKPOINT = "checkpoint.pt"
@@ -33,7 +33,7 @@ def build_model(config: TrainingConfig, words: list[str]) -> DualEncoder:
     return SmallDualEncoder(
         Tokenizer(tuple(words), config.text_tokens),
         width=config.width,
-        described=features() if config.described else 0,
+        described=blocks() if config.described else (),
         embedding=config.embedding,
         crop_px=config.crop_px,
         dropout=config.dropout,

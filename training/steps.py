@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.config import TrainingConfig
 from training.encoder import Images
-from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss
+from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss, scale_loss
 from training.refine import refine
 from training.texts import TextBatch
 
@@ -25,6 +25,7 @@ class Losses:
     positive: Tensor
     question: Tensor
     finding: Tensor
+    scale: Tensor
 
     def values(self) -> dict[str, float]:
         """Return the terms as plain numbers."""
@@ -85,13 +86,15 @@ def _draw(below: int, generator: torch.Generator) -> int:
     return int(torch.randint(0, below, (), generator=generator))
 
 
-def step_losses(logits: Tensor, batch: TextBatch, config: TrainingConfig) -> Losses:
-    """Return L = L_con + alpha L_neg + beta L_pos + gamma L_question + delta L_finding of one batch.
+def step_losses(logits: Tensor, said: Tensor, batch: TextBatch, config: TrainingConfig, parts: int) -> Losses:
+    """Return L = L_con + alpha L_neg + beta L_pos + gamma L_question + delta L_finding + epsilon L_scale of one batch.
 
     Args:
         logits: (B, T), fields against the texts of the batch.
+        said: (T, D), unit vectors of the texts.
         batch: the texts and what each field has to do with them.
         config: the weights.
+        parts: into how many parts the encoder's vectors fall; 1 leaves L_scale out.
     """
     device = logits.device
     true = torch.from_numpy(batch.true).to(device)
@@ -103,7 +106,9 @@ def step_losses(logits: Tensor, batch: TextBatch, config: TrainingConfig) -> Los
     question, finding = (_chosen(logits, asked) for asked in (batch.questions, batch.findings))
     total = contrastive + config.alpha * negative + config.beta * positive
     total = total + config.gamma * question + config.delta * finding
-    return Losses(total, contrastive, negative, positive, question, finding)
+    scale = scale_loss(said, parts, torch.from_numpy(batch.scales).to(device)) if parts > 1 else logits.new_zeros(())
+    total = total + config.epsilon * scale
+    return Losses(total, contrastive, negative, positive, question, finding, scale)
 
 
 def _negative(logits: Tensor, batch: TextBatch) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from schemas.records.shared import SCALES
 from training.release import Release, Split
 
 MOST_VALUES = 32
@@ -35,6 +37,7 @@ class TextBook:
     Attributes:
         texts: the distinct texts, in order of first use.
         concepts: per text the concepts that it asserts; empty where unknown.
+        scales: per text the scales that it speaks of; empty where it speaks of the field, or of what is unknown.
         fields: per field id its texts.
         dropped: perturbations left out, by reason.
     """
@@ -42,16 +45,18 @@ class TextBook:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.concepts: list[frozenset[str]] = []
+        self.scales: list[frozenset[str]] = []
         self.fields: defaultdict[str, FieldTexts] = defaultdict(FieldTexts)
         self.dropped: dict[str, int] = {"not_certified": 0, "reads_like_a_true_caption": 0}
         self._index: dict[str, int] = {}
 
-    def add(self, text: str, concepts: frozenset[str] = frozenset()) -> int:
-        """Return the index of a text, adding it where it is new."""
+    def add(self, text: str, concepts: frozenset[str] = frozenset(), scales: Iterable[str | None] = ()) -> int:
+        """Return the index of a text, adding it where it is new; `scales` are those that it speaks of, where known."""
         index = self._index.setdefault(text, len(self.texts))
         if index == len(self.texts):
             self.texts.append(text)
             self.concepts.append(concepts)
+            self.scales.append(frozenset(scale for scale in scales if scale))
         elif concepts and not self.concepts[index]:
             self.concepts[index] = concepts
         return index
@@ -71,11 +76,11 @@ class TextBook:
         return book
 
     def _read_captions(self, release: Release, split: Split) -> dict[str, tuple[str, int]]:
-        columns = ["caption_id", "field_id", "level", "text", "concept_ids"]
+        columns = ["caption_id", "field_id", "scale", "level", "text", "concept_ids"]
         places = {}
         for row in _rows(release.read("captions", split, columns)):
             concepts = frozenset(row["concept_ids"])
-            text = self.add(row["text"], concepts)
+            text = self.add(row["text"], concepts, [row["scale"]])
             texts = self.fields[row["field_id"]]
             (texts.full if row["level"] == "full" else texts.captions).append(text)
             texts.true.add(text)
@@ -84,37 +89,38 @@ class TextBook:
         return places
 
     def _read_perturbations(self, release: Release, split: Split, captions: dict[str, tuple[str, int]]) -> None:
-        columns = ["caption_id", "text", "certified_false"]
+        columns = ["caption_id", "scale", "text", "operator", "certified_false"]
         for row in _rows(release.read("perturbations", split, columns, required=False)):
             place = captions.get(row["caption_id"])
             if not row["certified_false"] or place is None:
                 self.dropped["not_certified"] += 1
                 continue
             texts = self.fields[place[0]]
-            text = self.add(row["text"])
+            text = self.add(row["text"], scales=[None if row["operator"] == "rescale" else row["scale"]])
             if text in texts.true:
                 self.dropped["reads_like_a_true_caption"] += 1
                 continue
             texts.negatives.setdefault(place[1], []).append(text)
 
     def _read_questions(self, release: Release, split: Split) -> None:
-        columns = ["field_id", "question", "options", "answer_index"]
+        columns = ["field_id", "scales", "question", "options", "answer_index"]
         for row in _rows(release.read("questions", split, columns, required=False)):
-            options = tuple(self.add(option_text(row["question"], option)) for option in row["options"])
+            texts = (option_text(row["question"], option) for option in row["options"])
+            options = tuple(self.add(text, scales=row["scales"]) for text in texts)
             self.fields[row["field_id"]].questions.append((options, row["answer_index"]))
 
     def _read_findings(self, release: Release, split: Split) -> None:
         values: dict[str, set[str]] = defaultdict(set)
-        shown: list[tuple[str, str, str]] = []
+        shown: list[tuple[str, str, str, str]] = []
         for row in _rows(release.read("fields", split, ["field_id", "features"], required=False)):
             for feature in row["features"]:
                 if feature["polarity"] == "present":
                     values[feature["attribute"]].add(feature["value"])
-                    shown.append((row["field_id"], feature["attribute"], feature["value"]))
-        for field_id, attribute, value in shown:
+                    shown.append((row["field_id"], feature["scale"], feature["attribute"], feature["value"]))
+        for field_id, scale, attribute, value in shown:
             if field_id in self.fields and len(values[attribute]) > 1:
                 others = sorted(values[attribute])
-                options = tuple(self.add(finding_text(attribute, other)) for other in others)
+                options = tuple(self.add(finding_text(attribute, other), scales=[scale]) for other in others)
                 self.fields[field_id].findings.append((options, others.index(value)))
 
 
@@ -146,6 +152,7 @@ class TextBatch:
         pairs: per drawn caption with perturbed captions (row, caption column, perturbed columns).
         questions: per question drawn (row, option columns, answer).
         findings: per finding (row, columns of the attribute's values, the one that is there).
+        scales: (T, 3) the text speaks of the scale, and of no other; all false where that is unknown.
     """
 
     texts: list[int]
@@ -156,6 +163,7 @@ class TextBatch:
     pairs: list[tuple[int, int, list[int]]]
     questions: list[tuple[int, list[int], int]]
     findings: list[tuple[int, list[int], int]]
+    scales: np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class TextSampler:
@@ -194,7 +202,8 @@ class TextSampler:
                 findings.append((row, [column(text) for text in kept], place))
         true, unknown = self._relation(field_ids, list(columns))
         marks = [np.isin(np.arange(len(columns)), sorted(which)) for which in (drawn, full)]
-        return TextBatch(list(columns), true, unknown, marks[0], marks[1], pairs, questions, findings)
+        spoken = np.array([[scale in self._book.scales[text] for scale in SCALES] for text in columns], dtype=bool)
+        return TextBatch(list(columns), true, unknown, marks[0], marks[1], pairs, questions, findings, spoken)
 
     def _negatives(self, texts: FieldTexts, draws: np.random.Generator) -> list[tuple[int, list[int]]]:
         flat = [(caption, wrong) for caption, wrongs in texts.negatives.items() for wrong in wrongs]

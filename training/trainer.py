@@ -109,7 +109,7 @@ class Trainer:
             rows = list(range(part, len(batch.field_ids), parts))
             every = self._ranks.gather_objects([batch.field_ids[row] for row in rows])
             texts = self._sampler.draw([field_id for ids in every for field_id in ids], self.step * parts + part)
-            losses = step_losses(self._logits(images.rows(rows), texts), texts, config)
+            losses = step_losses(*self._encode(images.rows(rows), texts), texts, config, self._model.parts)
             torch.autograd.backward(losses.loss / parts)
             for name, value in losses.values().items():
                 values[name] = values.get(name, 0.0) + value / parts
@@ -125,14 +125,14 @@ class Trainer:
         self._log.append({"step": self.step, **values})
         return values
 
-    def _logits(self, images: Images, texts: TextBatch) -> Tensor:
-        """Return the logits of the fields of all processes against all texts, as float32."""
+    def _encode(self, images: Images, texts: TextBatch) -> tuple[Tensor, Tensor]:
+        """Return logits of the fields of all processes against all texts, and the texts' vectors, as float32."""
         ranks, model = self._ranks, self._model
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             seen = model.encode_images(images.to(self._device))
             said = model.encode_texts([self._tokens[text] for text in ranks.share(texts.texts)])
         seen, said = ranks.gather(seen.float()), ranks.gather_shares(said.float(), len(texts.texts))
-        return ranks.own_part(model.inverse_temperature()).float() * seen @ said.T
+        return ranks.own_part(model.inverse_temperature()).float() * seen @ said.T, said
 
     @torch.no_grad()
     def _mean_of_training_images(self) -> Tensor:

@@ -54,7 +54,7 @@ def test_a_run_ends_with_every_step_in_its_history(whole: TrainingResult) -> Non
     assert [row["step"] for row in rows] == list(range(1, whole.steps + 1))
     assert whole.steps == 2 * (168 // 24)
     assert whole.images == whole.steps * 24 * 3
-    assert set(rows[0]) == {"step", "loss", "contrastive", "negative", "positive", "question", "finding"}
+    assert set(rows[0]) == {"step", "loss", "contrastive", "negative", "positive", "question", "finding", "scale"}
     assert rows[-1]["loss"] < rows[0]["loss"]
 
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss
+from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss, scale_loss
 
 EYE = torch.eye(3, dtype=torch.bool)
 ALL = torch.ones(3, 3, dtype=torch.bool)
@@ -50,3 +50,14 @@ def test_padding_of_short_option_lists_is_never_chosen() -> None:
     logits = torch.tensor([[9.0, 1.0, 2.0]])
     loss = question_loss(logits, torch.tensor([[1, 2, 0]]), torch.tensor([[True, True, False]]), torch.tensor([1]))
     assert torch.allclose(loss, torch.tensor(math.log1p(math.exp(-1.0))))
+
+
+def test_a_text_of_one_scale_pays_for_what_it_looks_for_at_others() -> None:
+    parts = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 1.0], [0.6, 0, 0, 0.8]]).repeat_interleave(2, dim=1) / math.sqrt(2)
+    low = torch.tensor([True, False, False])
+    known, nowhere = low.expand(3, 3), torch.zeros(3, 3, dtype=torch.bool)
+    costs = [scale_loss(parts[row : row + 1], 4, known[:1]).item() for row in range(3)]
+    assert costs[0] < 1e-5 < costs[2] < 1.1 < costs[1]
+    assert abs(costs[2] + math.log(0.36)) < 1e-4
+    assert scale_loss(parts, 4, nowhere).item() == 0
+    assert scale_loss(parts[:1], 4, ~low[None]).item() > 10

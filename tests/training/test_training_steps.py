@@ -44,7 +44,7 @@ def test_a_turned_crop_holds_the_same_pixels_in_another_place() -> None:
 
 def test_tissue_around_the_low_field_does_not_change_its_vector() -> None:
     torch.manual_seed(0)
-    encoder = ImageEncoder(8, 0, 16, crop_px=32, dropout=0).eval()
+    encoder = ImageEncoder(8, (), 16, crop_px=32, dropout=0).eval()
     images = Images(torch.randint(0, 255, (1, 3, 3, 64, 64), dtype=torch.uint8), torch.ones(1, 3, dtype=torch.bool))
     around, middle = images.looked_at().clone(), images.looked_at().clone()
     around[:, 0, :, :16] = 0
@@ -55,7 +55,7 @@ def test_tissue_around_the_low_field_does_not_change_its_vector() -> None:
 
 
 def test_a_missing_scale_has_its_own_learnt_vector() -> None:
-    encoder = ImageEncoder(8, 0, 16, crop_px=None, dropout=0).eval()
+    encoder = ImageEncoder(8, (), 16, crop_px=None, dropout=0).eval()
     pixels = torch.randint(0, 255, (1, 3, 3, 32, 32), dtype=torch.uint8)
     other = pixels.clone()
     other[:, 1] = 0
