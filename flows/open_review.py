@@ -27,10 +27,11 @@ def open_review(config: RunConfig | Path) -> None:
     info = open_items(plan.store, plan.queue, screened, features, texts, graph, settings.review)
     tiling = [plan.store.open("tiling", key) for key in plan.tiling]
     set_desk(plan.store.open("queue", plan.queue), tiling, settings.out / "review")
+    page = settings.review.page_url.rstrip("/")
     create_markdown_artifact(
         key="review-queue",
         description="What waits for annotators",
         markdown=f"# {info.items_out} items to review\n\n"
         f"{info.facts['flagged']} flagged by screening, {info.facts['audit']} drawn at random.\n\n"
-        f"[Open the queue]({settings.review.page_url.rstrip('/')}/?show=to_read) once `slidesmith review serve` is on.\n",
+        f"[Open the queue]({page}/?show=to_read) once `slidesmith review serve` runs.\n",
     )
