@@ -74,6 +74,11 @@ class Ground:
         """Return the configuration of a run of its own."""
         return RunConfig.model_validate(settings(inputs or self.inputs, self.folder / name, **more))
 
+    def tiled(self, out: Path, slides: int) -> None:
+        """Put the tiles of the first slides into a run's folder, where this is no whole drill and time is short."""
+        for key in make_plan(self.config("calm")).tiling[: 0 if self.whole else slides]:
+            shutil.copytree(self.folder / "calm" / "work" / "tiling" / key, out / "work" / "tiling" / key)
+
     def judged(self, drill: str, disturbed: str, first: Ended, config: RunConfig, calm: Ended | None = None) -> Outcome:
         """Run again where a run did not go on, and compare its release with the undisturbed one."""
         last = first if first.fingerprint else run(config)
@@ -149,6 +154,7 @@ def _checked(result: int) -> None:
 def two_at_once(ground: Ground) -> list[Outcome]:
     """Start two runs of one configuration at the same moment."""
     config = ground.config("two")
+    ground.tiled(config.out, 5)
     both = [fork.result() or Ended() for fork in [Fork(attempt, config), Fork(attempt, config)]]
     same = all(ended.fingerprint == ground.calm.fingerprint for ended in both) and sound(config.out)
     return [Outcome("two runs at once", "of one configuration", " / ".join(ended.then for ended in both), same)]
@@ -192,6 +198,7 @@ def clock(ground: Ground) -> list[Outcome]:
     outcomes = []
     for days in (-1, 1) if ground.whole else (-1,):
         config = ground.config(f"clock{days:+d}")
+        ground.tiled(config.out, 8)
         moved = run(config, partial(_move_clock, 86_400 * days))
         outcomes.append(ground.judged("clock moved", f"{days:+d} day, in the middle", moved, config))
     return outcomes

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks._drill_line import PARTS, Outcome, published, settings, sound
@@ -84,11 +85,10 @@ def worker_left_dead(ground: Ground, cluster: Cluster) -> list[Outcome]:
     return [Outcome("kill -9 of the worker, nobody looks", "work/texts", told if same else message, same)]
 
 
-def server_killed(ground: Ground, cluster: Cluster) -> list[Outcome]:
+def server_killed(ground: Ground, cluster: Cluster, parts: Sequence[str] = PARTS) -> Iterator[Outcome]:
     """Kill the server in the middle of every part of one run, for five seconds."""
     config, out = _configured(ground, "server")
-    outcomes: list[Outcome] = []
-    for part in PARTS:
+    for part in parts:
         (out / "run.json").unlink(missing_ok=True)
         _take_back(out, part)
         started = time.monotonic()
@@ -99,8 +99,7 @@ def server_killed(ground: Ground, cluster: Cluster) -> list[Outcome]:
         cluster.start_server()
         _wait_for_end(pid)
         told, same = _after(cluster, run, config, out, str(ground.calm.fingerprint))
-        outcomes.append(Outcome("kill -9 of the server", part, told, same, time.monotonic() - started))
-    return outcomes
+        yield Outcome("kill -9 of the server", part, told, same, time.monotonic() - started)
 
 
 def _after(cluster: Cluster, run: str, config: Path, out: Path, calm: str) -> tuple[str, bool]:

@@ -12,7 +12,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,14 @@ from benchmarks._drills_served import (
 )
 
 Claim = dict[str, Any]
-SERVED: dict[str, Callable[[Ground, Cluster], list[Outcome]]] = {
+SERVED: dict[str, Callable[[Ground, Cluster], Iterable[Outcome]]] = {
     "worker_killed": worker_killed,
     "worker_killed_alone": worker_killed_alone,
     "worker_left_dead": worker_left_dead,
     "server_killed": server_killed,
     "soak": soak,
 }
-LONE: dict[str, Callable[[Ground], list[Outcome]]] = {**DRILLS, "faked_clock": faked_clock}
+LONE: dict[str, Callable[[Ground], Iterable[Outcome]]] = {**DRILLS, "faked_clock": faked_clock}
 
 
 def drilled(names: list[str], folder: Path, whole: bool) -> list[Outcome]:
@@ -56,14 +56,14 @@ def drilled(names: list[str], folder: Path, whole: bool) -> list[Outcome]:
     return outcomes
 
 
-def timed(drill: Callable[..., list[Outcome]], *where: Any) -> list[Outcome]:
-    """Run one drill; where its outcomes say no times of their own, each has its part of the whole."""
-    started = time.monotonic()
-    found = drill(*where)
-    each = (time.monotonic() - started) / len(found)
-    told = [replace(outcome, wall_s=round(outcome.wall_s or each, 1)) for outcome in found]
-    for outcome in told:
-        print(row(outcome), flush=True)
+def timed(drill: Callable[..., Iterable[Outcome]], *where: Any) -> list[Outcome]:
+    """Run one drill and print how it ends; an outcome that says no time of its own has that since the one before."""
+    begun, told = time.monotonic(), []
+    for outcome in drill(*where):
+        lasted = outcome.wall_s or time.monotonic() - begun
+        told.append(replace(outcome, wall_s=round(lasted, 1)))
+        begun = time.monotonic()
+        print(row(told[-1]), flush=True)
     return told
 
 

@@ -42,6 +42,7 @@ class Came:
         detail: what went wrong.
         again: whether another call may help.
         wait_s: how long the server asks to wait, 0 where it does not say.
+        unreachable: nobody listened; that says nothing of the request.
     """
 
     status: Status
@@ -50,6 +51,7 @@ class Came:
     detail: str = ""
     again: bool = False
     wait_s: float = 0.0
+    unreachable: bool = False
 
 
 def key_of(config: EndpointConfig) -> str:
@@ -112,7 +114,8 @@ async def call(client: AsyncOpenAI, body: dict[str, Any], config: EndpointConfig
     except openai.APITimeoutError:
         return Came("lost", None, detail=f"no answer within {config.timeout_s:g} s", again=True)
     except openai.APIConnectionError as error:
-        return Came("lost", None, detail=f"no connection: {type(error.__cause__).__name__}", again=True)
+        cause = type(error.__cause__).__name__
+        return Came("lost", None, detail=f"no connection: {cause}", again=True, unreachable=cause == "ConnectError")
 
 
 def _completed(text: str) -> Came:

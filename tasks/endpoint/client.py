@@ -123,6 +123,9 @@ class Endpoint:
         return came.reply, call_id(key), False
 
     def _give_up_in_time(self, came: Came) -> None:
+        if came.unreachable:  # a shard finished without these answers would lack them for ever
+            remedy = "see to the endpoint and run again; what is answered is kept"
+            raise EndpointError(f"the endpoint cannot be reached ({came.detail})", remedy=remedy)
         if came.again:  # a request that the server understood and declined says nothing of the server
             self._failed_in_a_row += 1
         if self._failed_in_a_row >= _GIVE_UP_AFTER:

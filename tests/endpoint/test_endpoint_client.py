@@ -103,6 +103,13 @@ def test_whatever_changes_the_answer_is_asked_anew(connect: Connect, changed: di
     assert len(server.calls) == 2
 
 
+def test_an_endpoint_that_nobody_serves_ends_the_run_at_the_first_request(connect: Connect) -> None:
+    with ScriptedEndpoint(echo) as server:
+        url = server.url
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        connect(url, attempts=2).ask([ask_for("glands")])
+
+
 @pytest.mark.parametrize("fault", ["throttle", "fail", "garbage", "drop"])
 def test_a_passing_fault_is_tried_again(connect: Connect, fault: Fault) -> None:
     with at_first(fault, 2) as server:
