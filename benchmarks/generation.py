@@ -109,6 +109,8 @@ def read_questions(questions: Sequence[Question]) -> NDArray[np.int64]:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     options = [option for row in questions for option in row.options]
     key = np.array([i == row.answer_index for row in questions for i in range(len(row.options))])
@@ -117,7 +119,8 @@ def read_questions(questions: Sequence[Question]) -> NDArray[np.int64]:
     words: Any = TfidfVectorizer(ngram_range=(1, 2)).fit_transform(options)
     forest: Any = RandomForestClassifier(60, min_samples_leaf=5, n_jobs=1, random_state=0)
     boosting = LGBMClassifier(n_estimators=60, verbose=-1, n_jobs=1)
-    logistic, tfidf = LogisticRegression(max_iter=500), LogisticRegression(max_iter=300)
+    logistic: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+    tfidf = LogisticRegression(max_iter=300)
     total = np.zeros(len(key))
     for reader, features in ((logistic, cues), (boosting, cues), (tfidf, words), (forest, cues)):
         for train, test in GroupKFold(5).split(features, key, groups):
