@@ -90,6 +90,14 @@ def trl_arguments(kind: Any, config: TuningConfig, out: Path, **more: Any) -> An
     )
 
 
+def run_trainer(trainer: Any, out: Path) -> None:
+    """Train, from the last checkpoint where there is one, and save the model; nothing is printed on the way."""
+    transformers: Any = importlib.import_module("transformers")
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.train(resume_from_checkpoint=any(out.glob("checkpoint-*")))
+    trainer.save_model(str(out / "model"))
+
+
 class Conversation:
     """Words prompts as the model's chat template has them, and encodes them with the tiles of their field.
 

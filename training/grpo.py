@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import InputError
-from training.conversation import Conversation, import_trainers, load_language_model, trl_arguments
+from training.conversation import Conversation, import_trainers, load_language_model, run_trainer, trl_arguments
 from training.instruct import question_prompts, reasoning_prompts
 from training.release import Release, Split
 from training.rewards import EntityReward, Judge, question_reward, reasoning_reward
@@ -60,8 +60,7 @@ def train_grpo(
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=processor,
     )
-    trainer.train(resume_from_checkpoint=any(out.glob("checkpoint-*")))
-    trainer.save_model(str(out / "model"))
+    run_trainer(trainer, out)
     return TuningResult(out / "model", len(rows), 0, trainer.state.log_history)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from schemas.errors import InputError
-from training.conversation import Conversation, import_trainers, load_language_model, trl_arguments
+from training.conversation import Conversation, import_trainers, load_language_model, run_trainer, trl_arguments
 from training.instruct import IGNORED, INSTRUCTION, masked_row
 from training.release import Release, Split
 from training.trajectory import trajectory_of
@@ -68,8 +68,7 @@ def train_sft(release: Path | str, out: Path, config: SftConfig, *, split: Split
         processing_class=processor,
         data_collator=TrajectoryCollator(conversation),
     )
-    trainer.train(resume_from_checkpoint=any(out.glob("checkpoint-*")))
-    trainer.save_model(str(out / "model"))
+    run_trainer(trainer, out)
     return TuningResult(out / "model", len(rows), left_out, trainer.state.log_history)
 
 

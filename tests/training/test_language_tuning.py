@@ -82,7 +82,7 @@ def test_grpo_runs_from_the_command_line_with_the_project_s_rewards(
     (tmp_path / "grpo.yaml").write_text(yaml.safe_dump(settings))
     given = ["grpo", str(reasoned), "--out", str(tmp_path / "out"), "--config", str(tmp_path / "grpo.yaml"), "--json"]
     done = CliRunner().invoke(command, given, catch_exceptions=False)
-    said = json.loads(done.output[done.output.index('{\n "left_out"') :])
+    said = json.loads(done.stdout)
     assert said["rows"] == 4
     assert all(0 <= said["reward"][end] <= 1 for end in ("first", "last"))
 
