@@ -16,7 +16,7 @@ from training.front_end import blocks
 from training.tokenizer import Tokenizer
 
 CHECKPOINT = "checkpoint.pt"
-FORMAT = 1
+FORMAT = 2
 
 
 def build_model(config: TrainingConfig, words: list[str]) -> DualEncoder:
