@@ -106,7 +106,7 @@ def full(ground: Ground) -> list[Outcome]:
     for share in (0.3, 0.6, 0.9) if ground.whole else (0.9,):
         config = ground.config(f"full-{share:.0%}")
         config.out.mkdir()
-        found = Fork(_on_small_disk, config, int(needed * share)).result()
+        found = Fork(_on_small_disk, ground, config, int(needed * share)).result()
         if found is None:
             return [Outcome("disk full", "", "not permitted: this machine lets nobody mount a file system", False)]
         first, last = found
@@ -115,11 +115,12 @@ def full(ground: Ground) -> list[Outcome]:
     return outcomes
 
 
-def _on_small_disk(config: RunConfig, size: int) -> tuple[Ended, Ended] | None:
+def _on_small_disk(ground: Ground, config: RunConfig, size: int) -> tuple[Ended, Ended] | None:
     try:
         mount_memory(config.out, size)
     except PermissionError:
         return None
+    ground.tiled(config.out, 8)
     first = run(config)
     mount_memory(config.out, 1 << 30, again=True)
     last = run(config)
@@ -162,7 +163,7 @@ def two_at_once(ground: Ground) -> list[Outcome]:
 
 def corrupt(ground: Ground) -> list[Outcome]:
     """Cut one slide short; the others go on; mended, only that slide is tiled again."""
-    return [_cut(ground, share) for share in ((0.02, 0.4) if ground.whole else (0.02,))]
+    return [_cut(ground, share) for share in ((0.0002, 0.02) if ground.whole else (0.02,))]
 
 
 def _cut(ground: Ground, share: float) -> Outcome:
@@ -183,7 +184,7 @@ def _cut(ground: Ground, share: float) -> Outcome:
     again = len(set((config.out / "work" / "tiling").iterdir()) - tiled)
     same = mended.fingerprint == ground.calm.fingerprint and bool(more) and again == 1 and sound(config.out)
     told = f"{first.then}; more rejected: {dict(more)}; mended, {again} slide tiled again"
-    return Outcome("one slide corrupt", f"{share:.0%} of its bytes left", told, same)
+    return Outcome("one slide corrupt", f"{share:.2%} of its bytes left", told, same)
 
 
 def _rejected(out: Path) -> Counter[str]:
