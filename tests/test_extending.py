@@ -24,6 +24,7 @@ EXAMPLES = (
     "A reader of screening",
 )
 _BLOCK = re.compile(r"^(?:(?P<kind>[^\n]+):\n\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_NOT_COPIED = shutil.ignore_patterns("static", "data", "*.pyc.*")  # the last: being written by tests beside this one
 _OF_THE_COPY = "python -c 'import os, schemas; assert schemas.__file__.startswith(os.getcwd())'"
 _PLACE = re.compile(r"(New file|Change|Append to) `([^`]+)`")
 
@@ -85,7 +86,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of everything that an example may touch, with compiled modules: they stay valid by their times."""
     copy = tmp_path / "project"
     for name in PACKAGES:
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("static", "data"))
+        shutil.copytree(ROOT / name, copy / name, ignore=_NOT_COPIED)
     for name in DOCUMENTS:
         (copy / name).parent.mkdir(exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
