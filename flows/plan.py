@@ -152,7 +152,11 @@ class Plan:
     def reviewed(self) -> str:
         """Key of what is left after the annotators' decisions."""
         return self._key(
-            "reviewed", [self.queue, self._file(self.decisions_file)], self._dump("review"), "tasks/review"
+            "reviewed",
+            [self.queue, self._file(self.decisions_file)],
+            self._dump("review"),
+            "tasks/review",
+            "tasks/rebalance.py",
         )
 
     @cached_property

@@ -83,3 +83,20 @@ def test_options_that_are_alike_are_refused(rows: Rows, build: Build) -> None:
     rows["questions"][:2] = [alike, replace(rows["questions"][1], option_set_id=None)]
     found = failures(run_gate(build(rows)))
     assert found == {"options_are_distinct": f"{alike.question_id} has two options alike"}
+
+
+def test_a_mirrored_pair_that_lost_its_other_direction_is_refused(rows: Rows, build: Build) -> None:
+    caption_of = {caption.caption_id: caption for caption in rows["captions"]}
+    there = rows["perturbations"][0]
+    original = caption_of[there.caption_id]
+    back_id = "perturbation_back"
+    other = replace(original, caption_id="caption_back", text=there.text)
+    back = replace(there, perturbation_id=back_id, caption_id=other.caption_id, text=original.text, mirrored=True)
+    rows["captions"].append(other)
+    rows["perturbations"][0] = replace(there, mirrored=True)
+    rows["perturbations"].append(back)
+    assert "mirrors_are_balanced" not in failures(run_gate(build(rows)))
+    rows["perturbations"].pop()
+    found = failures(run_gate(build(rows)))
+    assert there.text in found["mirrors_are_balanced"]
+    assert "1 times" in found["mirrors_are_balanced"]
