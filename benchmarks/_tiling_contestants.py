@@ -247,7 +247,7 @@ def histoprep_seconds(python: str, path: Path, boxes: Boxes) -> float:
 
 
 TILE_WHOLE = """
-import resource, sys, tempfile
+import sys, tempfile
 from pathlib import Path
 from tasks.store import ShardWriter
 from tasks.tiling.config import TilingConfig
@@ -257,7 +257,8 @@ path = Path(sys.argv[1])
 config = TilingConfig.model_validate({"centres": {"kind": "grid"}, "thresholds": {"inside_fraction_min": 0.3}})
 out = ShardWriter(Path(tempfile.mkdtemp(dir=path.parent)))
 tile_slide(read_sources(path)[0][0], config, out)
-print(out.rows["tiles"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+status = Path("/proc/self/status").read_text().split()  # ru_maxrss would begin with that of the process that forked
+print(out.rows["tiles"], int(status[status.index("VmHWM:") + 1]) / 1024)
 """
 
 
