@@ -37,21 +37,23 @@ def journal(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(_JsonLines())
     loggers = [logging.getLogger(name) for name in _OWN]
-    before = [logger.level for logger in loggers]
+    before = [(logger.level, logger.propagate) for logger in loggers]
     warnings = logging.FileHandler(path, encoding="utf-8")
     warnings.setFormatter(_JsonLines())
     warnings.setLevel(logging.WARNING)
     prefect = logging.getLogger("prefect")
     for logger in loggers:
         logger.setLevel(logging.INFO)
+        logger.propagate = False  # the terminal shows bars, not lines
         logger.addHandler(handler)
     prefect.addHandler(warnings)
     try:
         yield
     finally:
         prefect.removeHandler(warnings)
-        for logger, level in zip(loggers, before, strict=True):
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
             logger.removeHandler(handler)
             logger.setLevel(level)
+            logger.propagate = propagate
         handler.close()
         warnings.close()
