@@ -6,7 +6,6 @@ that a liking for a letter earns nothing (Liu et al., MMBench, ECCV 2024, 4.3).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,9 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from schemas.errors import InputError
+from training.asked_items import Item, draw, pairs, questions
 from training.intervals import beats_blind, by_group, clustered_mean
 from training.release import Release, Split
 from training.rewards import LETTERS, chosen_option
+from training.tables import pair_table
 from training.tile_index import TileIndex
 
 Control = Literal["image", "blind", "shuffled"]
@@ -37,61 +38,6 @@ class Prompt:
 
 Answerer = Callable[[Sequence[Prompt]], Sequence[str | None]]
 """Answers prompts in order; None where no usable answer came."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A question, or a caption against its perturbed form, as options of which one is right."""
-
-    item_id: str
-    group: str
-    field_id: str
-    patient_id: str
-    question: str
-    options: tuple[str, ...]
-    answer: int
-
-    def rotated(self, turn: int) -> tuple[tuple[str, ...], int]:
-        """Return the options moved up by `turn` places, and where the right one then stands."""
-        return self.options[turn:] + self.options[:turn], (self.answer - turn) % len(self.options)
-
-
-def questions(release: Release, split: Split) -> list[Item]:
-    """Return the multiple-choice questions of a split, grouped by dimension."""
-    columns = ["question_id", "dimension", "field_id", "patient_id", "question", "options", "answer_index"]
-    return [
-        Item(
-            row["question_id"], row["dimension"], row["field_id"], row["patient_id"], row["question"],
-            tuple(row["options"]), row["answer_index"],
-        )
-        for row in release.read("questions", split, columns).to_pylist()
-    ]  # fmt: skip
-
-
-def pairs(release: Release, split: Split) -> list[Item]:
-    """Return the hard negatives of a split, each against its caption, grouped by operator and role."""
-    captions = release.read("captions", split, ["caption_id", "text"]).to_pydict()
-    wording = dict(zip(captions["caption_id"], captions["text"], strict=True))
-    columns = ["perturbation_id", "operator", "role", "field_id", "patient_id", "text", "caption_id", "hard_negative"]
-    question = "Which of these captions describes the field?"
-    return [
-        Item(
-            row["perturbation_id"], f"{row['operator']}/{row['role']}", row["field_id"], row["patient_id"], question,
-            (wording[row["caption_id"]], row["text"]), 0,
-        )
-        for row in release.read("perturbations", split, columns).to_pylist()
-        if row["hard_negative"] and row["caption_id"] in wording
-    ]  # fmt: skip
-
-
-def draw(items: list[Item], limit: int | None, seed: int) -> list[Item]:
-    """Return at most `limit` items, from all groups in turn, drawn from the seed."""
-    grouped: dict[str, list[Item]] = defaultdict(list)
-    for place in np.random.default_rng([seed, 6]).permutation(len(items)):
-        grouped[items[place].group].append(items[place])
-    turns = max((len(group) for group in grouped.values()), default=0)
-    mixed = [group[turn] for turn in range(turns) for _, group in sorted(grouped.items()) if turn < len(group)]
-    return mixed[:limit]
 
 
 class Asking:
@@ -159,15 +105,14 @@ class Asking:
         tables: dict[str, Any] = {}
         for name, items in self.items.items():
             mean, every = np.array(scored[name]).T
-            patients = [item.patient_id for item in items]
-            tables[name] = {
-                **clustered_mean(mean, patients).report(),
-                "chance": round(float(np.mean([1 / len(item.options) for item in items])), 4),
-                "circular": clustered_mean(every, patients).report(),
-                "by_operator_role" if name == "pairwise" else "by_dimension": by_group(
-                    mean, [item.group for item in items], patients
-                ),
-            }
+            patients, groups = [item.patient_id for item in items], [item.group for item in items]
+            if name == "pairwise":
+                tables[name] = pair_table(mean, groups, patients, [item.mirrored for item in items])
+            else:
+                by_dimension = by_group(mean, groups, patients)
+                tables[name] = {**clustered_mean(mean, patients).report(), "by_dimension": by_dimension}
+            tables[name]["chance"] = round(float(np.mean([1 / len(item.options) for item in items])), 4)
+            tables[name]["circular"] = clustered_mean(every, patients).report()
         return tables
 
     def _beats(self, name: str, scored: dict[str, dict[str, list[list[float]]]]) -> dict[str, Any]:

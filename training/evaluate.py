@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from schemas.errors import BlindControlError, InputError
+from training.controls import Controls
 from training.intervals import beats_blind, by_group, clustered_mean
 from training.items import Items, Scores, read_items, score_pairs, score_questions
 from training.release import Release, Split
 from training.retrieval import retrieval
+from training.tables import pair_table
 from training.texts import TextBook
 from training.zero_shot import zero_shot
 
 if TYPE_CHECKING:
     from training.embed import EmbeddedFields
 
-SHUFFLES = 5
+Embed = Callable[[list[str]], Scores]
+"""From T texts to their unit vectors (T, D)."""
 
 
 def evaluate(
@@ -34,13 +38,14 @@ def evaluate(
         seed: of the shuffled control.
 
     Returns:
-        `pairwise`: the chance that the image is closer to its caption than to a perturbed one, overall and by
-        operator/role. `multiple_choice`: accuracy overall and by dimension, the accuracy of guessing (`chance`), and
-        `circular`: right under every rotation of the options, that is, the right one alone is closest. `retrieval`:
-        recall in both directions. `zero_shot`: accuracy by attribute. `blind`: `pairwise` and `multiple_choice` where
-        every image is replaced by the mean image of the training split, and under `shuffled` where it is replaced by
-        that of another patient. `beats_blind`: the paired differences. Every accuracy has `n` and a 95% interval
-        clustered by patient.
+        `pairwise`: the chance that the image is closer to its caption than to a perturbed one, overall, by
+        operator/role, and of the `mirrored` pairs alone, of which a reader of texts gets half by counting.
+        `multiple_choice`: accuracy overall and by dimension, the accuracy of guessing (`chance`), and `circular`: right
+        under every rotation of the options, that is, the right one alone is closest. `blind`: the same where every
+        image is replaced by the mean image of the training split, and under `shuffled` where it is replaced by that of
+        another patient. `retrieval`: recall in both directions, and `zero_shot`: accuracy by attribute, each with both
+        controls beside it. `beats_blind`: the paired differences. Every accuracy has `n` and a 95% interval clustered
+        by patient.
 
     Raises:
         InputError: no release, no checkpoint, or the split lacks pairs or questions.
@@ -84,32 +89,32 @@ def measure(
     places = {field_id: place for place, field_id in enumerate(fields.field_ids)}
     items = read_items(source, split, places)
     texts = embed_texts(model, items.texts)
-    without = np.tile(mean_image.double().numpy(), (len(fields.vectors), 1))
-    seen = _scores(items, fields.vectors, texts)
-    blind = _scores(items, without, texts)
-    shuffled = _shuffled(items, fields, texts, seed)
+    controls = Controls.of(fields, mean_image.double().numpy(), seed)
+    pairs = controls.scores(lambda images: score_pairs(items, images, texts))
+    questions = controls.scores(lambda images: score_questions(items, images, texts))
+    tables = {name: _report(items, pairs[name], questions[name]) for name in pairs}
+
+    def embed(asked: list[str]) -> Scores:
+        return embed_texts(model, asked)
+
     return {
         "split": split,
         "fields": len(fields.field_ids),
         "patients": len(set(fields.patients)),
-        **_report(items, *seen),
-        "retrieval": _retrieval(source, split, fields, embed_texts, model),
-        "zero_shot": zero_shot(source, split, fields, without[0], lambda texts: embed_texts(model, texts)),
-        "blind": {**_report(items, *blind), "shuffled": _report(items, *shuffled)},
-        "beats_blind": _compare(items, seen, blind),
+        **tables["image"],
+        "retrieval": _retrieval(source, split, fields, controls, embed),
+        "zero_shot": zero_shot(source, split, fields, controls, embed),
+        "blind": {**tables["blind"], "shuffled": tables["shuffled"]},
+        "beats_blind": {
+            "pairwise": _gain(pairs, items.pair_patients, [row for row, _, _ in items.pairs]),
+            "multiple_choice": _gain(questions, items.question_patients, [row for row, _, _ in items.questions]),
+        },
     }
-
-
-def _scores(items: Items, images: Scores, texts: Scores) -> tuple[Scores, Scores]:
-    return score_pairs(items, images, texts), score_questions(items, images, texts)
 
 
 def _report(items: Items, pairs: Scores, questions: Scores) -> dict[str, Any]:
     return {
-        "pairwise": {
-            **clustered_mean(pairs, items.pair_patients).report(),
-            "by_operator_role": by_group(pairs, items.pair_groups, items.pair_patients),
-        },
+        "pairwise": pair_table(pairs, items.pair_groups, items.pair_patients, items.pair_mirrored),
         "multiple_choice": {
             **clustered_mean(questions, items.question_patients).report(),
             "chance": round(items.chance, 4),
@@ -119,34 +124,16 @@ def _report(items: Items, pairs: Scores, questions: Scores) -> dict[str, Any]:
     }
 
 
-def _shuffled(items: Items, fields: EmbeddedFields, texts: Scores, seed: int) -> tuple[Scores, Scores]:
-    """Mean scores over several draws in which every field gets the image of a field of another patient."""
-    draws = np.random.default_rng([seed, 5])
-    patients = np.array(fields.patients)
-    others = {patient: np.flatnonzero(patients != patient) for patient in sorted(set(fields.patients))}
-    if any(len(other) == 0 for other in others.values()):
-        others = {patient: np.arange(len(patients)) for patient in others}
-    pairs, questions = np.zeros(len(items.pairs)), np.zeros(len(items.questions))
-    for _ in range(SHUFFLES):
-        taken = np.array([draws.choice(others[patient]) for patient in fields.patients])
-        drawn = _scores(items, fields.vectors[taken], texts)
-        pairs += drawn[0] / SHUFFLES
-        questions += drawn[1] / SHUFFLES
-    return pairs, questions
+def _gain(scores: dict[str, Scores], patients: list[str], fields: list[int]) -> dict[str, Any]:
+    return beats_blind(scores["image"] - scores["blind"], patients, [str(field) for field in fields])
 
 
-def _compare(items: Items, seen: tuple[Scores, Scores], blind: tuple[Scores, Scores]) -> dict[str, Any]:
-    pair_fields, question_fields = ([str(row[0]) for row in rows] for rows in (items.pairs, items.questions))
-    return {
-        "pairwise": beats_blind(seen[0] - blind[0], items.pair_patients, pair_fields),
-        "multiple_choice": beats_blind(seen[1] - blind[1], items.question_patients, question_fields),
-    }
-
-
-def _retrieval(source: Release, split: Split, fields: EmbeddedFields, embed_texts: Any, model: Any) -> dict[str, Any]:
+def _retrieval(
+    source: Release, split: Split, fields: EmbeddedFields, controls: Controls, embed: Embed
+) -> dict[str, Any]:
     book = TextBook.read(source, split)
     wanted = sorted({text for field_id in fields.field_ids for text in book.fields[field_id].full})
     if not wanted:
         return {}
     true = np.array([[text in book.fields[field_id].true for text in wanted] for field_id in fields.field_ids])
-    return retrieval(fields.vectors, embed_texts(model, [book.texts[text] for text in wanted]), true)
+    return retrieval(controls, embed([book.texts[text] for text in wanted]), true, fields.patients)

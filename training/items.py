@@ -23,6 +23,7 @@ class Items:
         pairs: per pair field, caption text, perturbed text.
         pair_groups: per pair `operator/role`.
         pair_patients: per pair its patient.
+        pair_mirrored: per pair whether it is one of a mirrored two.
         questions: per question field, option texts, index of the right one.
         dimensions: per question its dimension.
         question_patients: per question its patient.
@@ -32,6 +33,7 @@ class Items:
     pairs: list[tuple[int, int, int]] = field(default_factory=list)
     pair_groups: list[str] = field(default_factory=list)
     pair_patients: list[str] = field(default_factory=list)
+    pair_mirrored: list[bool] = field(default_factory=list)
     questions: list[tuple[int, list[int], int]] = field(default_factory=list)
     dimensions: list[str] = field(default_factory=list)
     question_patients: list[str] = field(default_factory=list)
@@ -63,12 +65,13 @@ def read_items(release: Release, split: Split, places: dict[str, int]) -> Items:
 
     captions = release.read("captions", split, ["caption_id", "text"]).to_pydict()
     wording = dict(zip(captions["caption_id"], captions["text"], strict=True))
-    columns = ["caption_id", "field_id", "patient_id", "text", "operator", "role", "hard_negative"]
+    columns = ["caption_id", "field_id", "patient_id", "text", "operator", "role", "hard_negative", "mirrored"]
     for row in release.read("perturbations", split, columns).to_pylist():
         if row["hard_negative"] and row["field_id"] in places and row["caption_id"] in wording:
             items.pairs.append((places[row["field_id"]], text(wording[row["caption_id"]]), text(row["text"])))
             items.pair_groups.append(f"{row['operator']}/{row['role']}")
             items.pair_patients.append(row["patient_id"])
+            items.pair_mirrored.append(bool(row["mirrored"]))
     columns = ["field_id", "patient_id", "dimension", "question", "options", "answer_index"]
     for row in release.read("questions", split, columns).to_pylist():
         if row["field_id"] in places:

@@ -37,13 +37,14 @@ def evaluation_page(scores: dict[str, Any]) -> str:
         if "circular" in scores[name]:
             rows.append(("all, circular", scores[name]["circular"], _SEEN))
         rows += [("no image", blind[name], _BLIND), ("shuffled images", shuffled[name], _BLIND)]
+        if scores[name].get("mirrored"):
+            rows += _beside("mirrored pairs", *(table[name]["mirrored"] for table in (scores, blind, shuffled)))
         rows += [(group, report, _SEEN) for group, report in groups.items()]
         parts.append(f"<h2>{title}</h2>{_plot(rows, chance)}")
-    if scores.get("zero_shot"):
-        rows = [(f"{name} ({row['classes']} values)", row, _SEEN) for name, row in scores["zero_shot"].items()]
-        parts.append(f"<h2>Zero-shot classification</h2>{_plot(rows, None)}")
-    if scores.get("retrieval"):
-        parts.append(f"<h2>Retrieval</h2>{_recall(scores['retrieval'])}")
+    for attribute, row in scores.get("zero_shot", {}).items():
+        rows = _beside(f"{row['classes']} values", row, row["blind"], row["shuffled"])
+        parts.append(f"<h2>Zero-shot: {escape(attribute.replace('_', ' '))}</h2>{_plot(rows, row['chance'])}")
+    parts += _recall(scores.get("retrieval") or {})
     if "unusable" in scores:
         counts = ", ".join(f"{name} {scores['unusable'][name]}" for name in ("image", "blind", "shuffled"))
         parts.append(f"<p>Answers that named no option and count as wrong: {counts}.</p>")
@@ -86,11 +87,25 @@ def _plot(rows: list[Row], chance: float | None) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _recall(retrieval: dict[str, Any]) -> str:
-    rows = []
+def _beside(label: str, seen: dict[str, Any], blind: dict[str, Any], shuffled: dict[str, Any]) -> list[Row]:
+    """Return the rows of a measure and of its two controls."""
+    return [
+        (label, seen, _SEEN),
+        (f"{label}: no image", blind, _BLIND),
+        (f"{label}: shuffled", shuffled, _BLIND),
+    ]
+
+
+def _recall(retrieval: dict[str, Any]) -> list[str]:
+    parts = []
     for direction in ("image_to_text", "text_to_image"):
-        cells = "".join(f"<td>{value:.3f}</td>" for value in retrieval.get(direction, {}).values())
-        rows.append(f"<tr><td>{direction.replace('_', ' ')}</td>{cells}</tr>")
-    counts = f"{retrieval['images']} images, {retrieval['texts']} texts"
-    head = "<tr><th></th><th>recall at 1</th><th>at 5</th><th>at 10</th></tr>"
-    return f"<table>{head}{''.join(rows)}</table><p>{counts}</p>"
+        rows: list[Row] = []
+        for depth, row in retrieval.get(direction, {}).get("at", {}).items():
+            rows += _beside(f"recall at {depth}", row["image"], row["blind"], row["shuffled"])
+            rows.append(("a random order", {"accuracy": row["chance"], "interval": [row["chance"]] * 2,
+                         "n": row["image"]["n"]}, _BLIND))  # fmt: skip
+        if rows:
+            counts = f"{retrieval['images']} images, {retrieval['texts']} texts"
+            title = f"Retrieval, {direction.replace('_', ' ')}"
+            parts.append(f"<h2>{title}</h2><p>{counts}</p>{_plot(rows, None)}")
+    return parts

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.intervals import clustered_mean
+from training.controls import Controls
+from training.intervals import beats_blind, clustered_mean
 from training.items import Scores
 from training.release import Release, Split
 
@@ -20,20 +21,21 @@ PROMPTS = ("{attribute}: {value}", "{value} {attribute}", "a field with {value} 
 
 
 def zero_shot(
-    release: Release, split: Split, fields: EmbeddedFields, mean_image: Scores, embed: Callable[[list[str]], Scores]
+    release: Release, split: Split, fields: EmbeddedFields, controls: Controls, embed: Callable[[list[str]], Scores]
 ) -> dict[str, Any]:
-    """Return per attribute accuracy with its interval, the same balanced over the values, and the blind accuracy.
+    """Return per attribute accuracy with its interval, the same balanced over the values, and the controls.
 
     Args:
         release: the release.
         split: its split.
-        fields: the fields' vectors.
-        mean_image: the vector that stands for no image, (D,).
+        fields: the fields, with their patients.
+        controls: their vectors with and without their images.
         embed: from texts to their vectors, (T, D).
 
     Returns:
         By attribute with at least two values in the split: `accuracy`, `interval`, `n`, `patients`, `balanced`,
-        `classes`, `chance` (of a guess), `blind` (accuracy without the image, one value for all).
+        `classes`, `chance` (of a guess); `blind` and `shuffled`: accuracy without the image (one value
+        for all) and with those of other patients; `gain` over blind.
     """
     places = {field_id: place for place, field_id in enumerate(fields.field_ids)}
     shown: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -48,7 +50,7 @@ def zero_shot(
             prompts = _prompts(attribute, values, embed)
             rows = np.array([row for row, _ in pairs])
             truth = np.array([values.index(value) for _, value in pairs])
-            report[attribute] = _scores(fields, rows, truth, prompts, mean_image)
+            report[attribute] = _scores(fields, controls, rows, truth, prompts)
     return report
 
 
@@ -60,14 +62,21 @@ def _prompts(attribute: str, values: list[str], embed: Callable[[list[str]], Sco
     return unit
 
 
-def _scores(fields: EmbeddedFields, rows: Any, truth: Any, prompts: Scores, mean_image: Scores) -> dict[str, Any]:
-    right = ((fields.vectors[rows] @ prompts.T).argmax(axis=1) == truth).astype(float)
-    blind = (int((prompts @ mean_image).argmax()) == truth).astype(float)
+def _scores(fields: EmbeddedFields, controls: Controls, rows: Any, truth: Any, prompts: Scores) -> dict[str, Any]:
+    def right(images: Scores) -> Scores:
+        hit: Scores = ((images[rows] @ prompts.T).argmax(axis=1) == truth).astype(float)
+        return hit
+
     patients = [fields.patients[row] for row in rows]
+    found = controls.scores(right)
+    seen, blind, shuffled = (clustered_mean(values, patients).report() for values in found.values())
+    classes = [found["image"][truth == value].mean() for value in np.unique(truth)]
     return {
-        **clustered_mean(right, patients).report(),
-        "balanced": round(float(np.mean([right[truth == value].mean() for value in np.unique(truth)])), 4),
+        **seen,
+        "balanced": round(float(np.mean(classes)), 4),
         "classes": len(prompts),
         "chance": round(1 / len(prompts), 4),
-        "blind": round(float(blind.mean()), 4),
+        "blind": blind,
+        "shuffled": shuffled,
+        "gain": beats_blind(found["image"] - found["blind"], patients, [fields.field_ids[row] for row in rows]),
     }

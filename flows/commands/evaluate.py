@@ -84,19 +84,29 @@ def _ask(
 
 
 def evaluation_lines(scores: dict[str, Any]) -> list[str]:
-    """Return a table of overall accuracies with their 95% intervals, blind controls beside them."""
+    """Return a table of accuracies with their 95% intervals, the controls of each beside it."""
     lines = [f"{'measure':<18}{'input':<20}{'accuracy':>10}{'95% interval':>18}{'n':>8}"]
+    inputs = {"image": scores, "no image": scores["blind"], "shuffled images": scores["blind"]["shuffled"]}
     for measure in ("pairwise", "multiple_choice"):
-        inputs = {"image": scores, "no image": scores["blind"], "shuffled images": scores["blind"]["shuffled"]}
-        for name, row in ((name, table[measure]) for name, table in inputs.items()):
-            low, high = row["interval"]
-            lines.append(
-                f"{measure:<18}{name:<20}{row['accuracy']:>10.3f}{f'{low:.3f} to {high:.3f}':>18}{row['n']:>8}"
-            )
-    lines.append(f"{'circular':<18}{'image':<20}{scores['multiple_choice']['circular']['accuracy']:>10.3f}")
+        lines += [_line(measure, name, table[measure]) for name, table in inputs.items()]
+    if scores["pairwise"]["mirrored"]:
+        lines += [_line("mirrored pairs", name, table["pairwise"]["mirrored"]) for name, table in inputs.items()]
+    lines.append(_line("circular", "image", scores["multiple_choice"]["circular"]))
     for attribute, row in scores.get("zero_shot", {}).items():
-        chance = f"chance {row['chance']:.3f}"
-        lines.append(f"{'zero-shot':<18}{attribute:<20}{row['accuracy']:>10.3f}{chance:>18}{row['n']:>8}")
+        lines.append(_line("zero-shot", attribute, row))
+        lines += [_line("", f"  {name}", row[key]) for name, key in _CONTROLS]
+    for way in ("image_to_text", "text_to_image"):
+        for depth, row in scores.get("retrieval", {}).get(way, {}).get("at", {}).items():
+            lines.append(_line(f"recall at {depth}", way.replace("_", " "), row["image"]))
+            lines += [_line("", f"  {name}", row[key]) for name, key in _CONTROLS]
     if unusable := sum(scores.get("unusable", {}).values()):
         lines.append(f"{unusable} answers named no option and count as wrong")
     return lines
+
+
+_CONTROLS = (("no image", "blind"), ("shuffled images", "shuffled"))
+
+
+def _line(measure: str, shown: str, row: dict[str, Any]) -> str:
+    low, high = row["interval"]
+    return f"{measure:<18}{shown:<20}{row['accuracy']:>10.3f}{f'{low:.3f} to {high:.3f}':>18}{row['n']:>8}"

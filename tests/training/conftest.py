@@ -94,7 +94,7 @@ def perturbations_of(caption: Caption, finding: Finding) -> list[Perturbation]:
                         role="entity" if scale == "low" else "descriptor", start=start, end=start + len(word),
                         replacement=other, from_concept=f"T:{word}", to_concept=f"T:{other}", certified_false=True,
                         certificate="truth", edit_similarity=0.9, semantic_similarity=0.9, hard_negative=True,
-                        provenance=MADE,
+                        provenance=MADE, mirrored=scale != "low" and caption.level != "full",
                     )
                 )  # fmt: skip
     return rows

@@ -34,6 +34,28 @@ def test_a_model_that_sees_beats_its_blind_control_by_far(miniature: Path, train
     json.dumps(report, allow_nan=False)
 
 
+def test_of_mirrored_pairs_a_model_without_the_image_gets_half_by_counting(miniature: Path, trained: Path) -> None:
+    report = measure(miniature, trained)
+    mirrored = report["pairwise"]["mirrored"]
+    assert mirrored["n"] == 2 * 48 < report["pairwise"]["n"]
+    assert set(mirrored["by_operator_role"]) == {"intensify/descriptor"}
+    assert mirrored["accuracy"] > 0.8
+    assert report["blind"]["pairwise"]["mirrored"]["accuracy"] == 0.5
+
+
+def test_retrieval_stands_beside_its_controls_and_the_chance_of_a_random_order(miniature: Path, trained: Path) -> None:
+    report = measure(miniature, trained)["retrieval"]
+    for way, count in (("image_to_text", 48), ("text_to_image", 12)):
+        at = report[way]["at"]["1"]
+        assert at["image"]["n"] == count
+        low, high = at["image"]["interval"]
+        assert low < at["image"]["accuracy"] == report[way]["recall_at_1"] <= high
+        assert at["gain"]["beats"]
+        assert at["chance"] == pytest.approx(1 / 12, abs=1e-4)  # each text is true of 4 of 48 fields, each field has 1
+        assert at["blind"]["accuracy"] == pytest.approx(at["chance"], abs=1e-4)
+        assert at["shuffled"]["accuracy"] < 0.3
+
+
 def test_an_evaluation_repeats_to_the_last_digit(miniature: Path, trained: Path) -> None:
     assert evaluate(miniature, trained) == evaluate(miniature, trained)
 
