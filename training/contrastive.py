@@ -31,6 +31,7 @@ class TrainingResult:
         fields: training fields.
         images: images seen in all steps.
         wall_s: time of this call.
+        waited: share of the time of its steps that the device waited for the data of the next one.
         losses: mean losses of the last tenth of the steps.
     """
 
@@ -42,6 +43,7 @@ class TrainingResult:
     fields: int
     images: int
     wall_s: float
+    waited: float
     losses: dict[str, float]
 
 
@@ -88,5 +90,6 @@ def train_contrastive(
         fields=trainer.fields,
         images=trainer.images,
         wall_s=time.monotonic() - started,
+        waited=trainer.clock.waited,
         losses=trainer.recent(),
     )

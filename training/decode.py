@@ -37,4 +37,4 @@ def decode_tile(data: bytes, size_px: int | None = None) -> Pixels:
         return pixels
     shrinks = min(pixels.shape[:2]) >= size_px
     filtering = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(pixels).resize((size_px, size_px), filtering))
+    return np.array(Image.fromarray(pixels).resize((size_px, size_px), filtering))  # one that may be written to

@@ -42,6 +42,16 @@ class Images:
         """Return the same images on another device."""
         return Images(*(side if side is None else side.to(device) for side in self._sides()))  # type: ignore[arg-type]
 
+    def pinned(self) -> Images:
+        """Return the same images in memory that a GPU copies from without waiting."""
+        return Images(*(side if side is None else side.pin_memory() for side in self._sides()))  # type: ignore[arg-type]
+
+    def used_by(self, stream: torch.cuda.Stream) -> None:
+        """Keep the memory from being given away before a stream other than that of its copying is done with it."""
+        for side in self._sides():
+            if side is not None:
+                side.record_stream(stream)
+
     def rows(self, rows: Tensor | list[int]) -> Images:
         """Return some of the fields."""
         return Images(*(side if side is None else side[rows] for side in self._sides()))  # type: ignore[arg-type]

@@ -24,11 +24,13 @@ class Ranks:
         rank: number of this process.
         count: how many there are.
         local: number of this process on its machine, and of its GPU.
+        objects: the processes as a group that sends objects from memory to memory, so that no GPU is waited for.
     """
 
     rank: int = 0
     count: int = 1
     local: int = 0
+    objects: Any = None
 
     @classmethod
     def join(cls, *, gpu: bool) -> Ranks:
@@ -38,7 +40,8 @@ class Ranks:
             return cls()
         if not dist.is_initialized():
             dist.init_process_group("nccl" if gpu else "gloo")
-        return cls(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")))
+        objects = dist.new_group(backend="gloo")
+        return cls(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")), objects)
 
     @property
     def first(self) -> bool:
@@ -50,7 +53,7 @@ class Ranks:
         if self.count == 1:
             return [mine]
         every: list[Any] = [None] * self.count
-        dist.all_gather_object(every, mine)
+        dist.all_gather_object(every, mine, group=self.objects)
         return every
 
     def gather(self, vectors: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -30,21 +29,6 @@ class Losses:
     def values(self) -> dict[str, float]:
         """Return the terms as plain numbers."""
         return {name: float(getattr(self, name).detach()) for name in self.__slots__}
-
-
-def one_cycle(done: float, warmup: float) -> float:
-    """Return the learning rate as a share of its peak: half a cosine up from 1/25, half a cosine down to 0.
-
-    Args:
-        done: share of the steps that are done, 0 to 1.
-        warmup: share of the steps on the way up.
-
-    References:
-        Smith and Topin, Super-Convergence, 2018; without their cycle of momentum.
-    """
-    if done < warmup:
-        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / warmup)) / 2
-    return (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
 
 
 LOW_JITTER = 0.1

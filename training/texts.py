@@ -215,9 +215,10 @@ class TextSampler:
     def _relation(self, field_ids: list[str], texts: list[int]) -> tuple[Any, Any]:
         fields = [self._book.fields[field_id] for field_id in field_ids]
         true = np.array([[text in of.true for text in texts] for of in fields], dtype=bool)
-        asserted = [self._book.concepts[text] for text in texts]
-        possible = np.array([[concepts <= of.concepts for concepts in asserted] for of in fields], dtype=bool)
-        return true, possible & ~true
+        kinds: dict[frozenset[str], int] = {}  # most texts assert nothing known, many the same
+        kind = [kinds.setdefault(self._book.concepts[text], len(kinds)) for text in texts]
+        possible = np.array([[concepts <= of.concepts for concepts in kinds] for of in fields], dtype=bool)
+        return true, possible[:, kind] & ~true
 
 
 def _options(options: tuple[int, ...], answer: int, draws: np.random.Generator) -> tuple[list[int], int]:

@@ -13,15 +13,17 @@ import torch
 from torch import Tensor
 
 from schemas.errors import InputError
+from training.clock import StepClock
 from training.config import TrainingConfig
 from training.encoder import Images
-from training.loader import FieldBatch
+from training.feed import Feed, StepData
 from training.model import build_model, pick_device
+from training.optimizer import one_cycle, parameter_groups
 from training.ranks import Ranks
 from training.release import Release
 from training.run_folder import RunFolder
 from training.source import open_source
-from training.steps import augment, one_cycle, step_losses
+from training.steps import Losses, augment, step_losses
 from training.texts import TextBatch, TextBook, TextSampler
 from training.tokenizer import Tokenizer
 
@@ -63,10 +65,12 @@ class Trainer:
             together: Any = torch.nn.SyncBatchNorm
             self._model = together.convert_sync_batchnorm(self._model)
         self._tokens = [self._model.tokenize(text) for text in book.texts]
-        self._sampler = TextSampler(
+        sampler = TextSampler(
             book, captions=config.captions, negatives=config.negatives, questions=config.questions, seed=config.seed
         )
-        self._optimizer = torch.optim.AdamW(_groups(self._model, config.weight_decay), lr=config.lr)
+        self._feed = Feed(self._source, sampler, ranks, config.accumulate, self._device)
+        self.clock = StepClock(self._device)
+        self._optimizer = torch.optim.AdamW(parameter_groups(self._model, config.weight_decay), lr=config.lr)
         self._resume()
 
     def run(self, progress: Progress | None, deadline: float | None) -> None:
@@ -74,8 +78,12 @@ class Trainer:
         begun = self.step
         curves = self.folder.curves(begun) if self.config.tensorboard and self._ranks.first else None
         self._model.train()
-        for batch in islice(self._source.batches(self.step), self.steps - self.step):
-            values = self._advance(batch)
+        steps = self._feed.steps(self.step, self.steps)
+        data = next(steps, None)
+        while data is not None:
+            losses, present = self._advance(data), data.images.present
+            data = next(steps, None)  # while the device works
+            values = self._note(losses, present)
             if curves:
                 for name, value in values.items():
                     curves.add_scalar(f"train/{name}", value, self.step)
@@ -85,6 +93,8 @@ class Trainer:
                 break
             if self.step % self.config.checkpoint_steps == 0 and self.step < self.steps:
                 self._save()
+                self.clock.pause()
+        steps.close()
         if self.step > begun:
             if self.step == self.steps:
                 self._mean_image = self._mean_of_training_images()
@@ -98,21 +108,19 @@ class Trainer:
         names = [name for name in (last[0] if last else ()) if name != "step"]
         return {name: sum(row[name] for row in last) / len(last) for name in names}
 
-    def _advance(self, batch: FieldBatch) -> dict[str, float]:
+    def _advance(self, data: StepData) -> list[Losses]:
+        """Give the device the work of one step; it may still be at it on return."""
         config = self.config
+        self.clock.begin()
         draws = torch.Generator().manual_seed((config.seed * 1_000_003 + self.step) * 1_009 + self._ranks.rank)
         torch.manual_seed(draws.initial_seed())  # of dropout
-        images = augment(batch.images, draws, crop_px=config.crop_px, turn=config.augment, refined=config.refine)
-        parts = config.accumulate
-        values: dict[str, float] = {}
-        for part in range(parts):
-            rows = list(range(part, len(batch.field_ids), parts))
-            every = self._ranks.gather_objects([batch.field_ids[row] for row in rows])
-            texts = self._sampler.draw([field_id for ids in every for field_id in ids], self.step * parts + part)
-            losses = step_losses(*self._encode(images.rows(rows), texts), texts, config, self._model.parts)
-            torch.autograd.backward(losses.loss / parts)
-            for name, value in losses.values().items():
-                values[name] = values.get(name, 0.0) + value / parts
+        whole = data.images.to(self._device)
+        images = augment(whole, draws, crop_px=config.crop_px, turn=config.augment, refined=config.refine)
+        found = []
+        for rows, texts in data.parts:
+            seen, said = self._encode(images if rows is None else images.rows(rows), texts)
+            found.append(step_losses(seen, said, texts, config, self._model.parts))
+            torch.autograd.backward(found[-1].loss / len(data.parts))
         self._ranks.sum_gradients(self._model.parameters())
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         for group in self._optimizer.param_groups:
@@ -120,8 +128,18 @@ class Trainer:
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self._ranks.average_buffers(self._model)
+        self.clock.end()
+        return found
+
+    def _note(self, losses: list[Losses], present: Tensor) -> dict[str, float]:
+        """Wait for the step to be done, and count it."""
+        values: dict[str, float] = {}
+        for part in losses:
+            for name, value in part.values().items():
+                values[name] = values.get(name, 0.0) + value / len(losses)
+        self.clock.read()
         self.step += 1
-        self.images += int(images.present.sum()) * self._ranks.count
+        self.images += int(present.sum()) * self._ranks.count
         self._log.append({"step": self.step, **values})
         return values
 
@@ -129,7 +147,7 @@ class Trainer:
         """Return logits of the fields of all processes against all texts, and the texts' vectors, as float32."""
         ranks, model = self._ranks, self._model
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            seen = model.encode_images(images.to(self._device))
+            seen = model.encode_images(images)
             said = model.encode_texts([self._tokens[text] for text in ranks.share(texts.texts)])
         seen, said = ranks.gather(seen.float()), ranks.gather_shares(said.float(), len(texts.texts))
         return ranks.own_part(model.inverse_temperature()).float() * seen @ said.T, said
@@ -168,12 +186,3 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.images, self._log = state["step"], state["images"], state["log"]
         self._mean_image = state["mean_image"]
-
-
-def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Matrices and filters decay; biases, norms, embeddings' places and the temperature do not."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
-    ]

@@ -41,11 +41,13 @@ def contrastive(release: Path, out: Path, config_file: Path | None, as_json: boo
         "steps": result.steps,
         "finished": result.finished,
         "losses": result.losses,
+        "waited": round(result.waited, 4),
     }
     ended = (
         f"next: slidesmith evaluate {release} {result.checkpoint}" if result.finished else "not finished: run it again"
     )
-    say(facts, as_json, [f"checkpoint  {result.checkpoint}", ended])
+    waited = f"{result.waited:.1%} of the time of its steps"
+    say(facts, as_json, [f"checkpoint  {result.checkpoint}", f"waited for data  {waited}", ended])
 
 
 @command.command(name="sft")

@@ -5,9 +5,10 @@ from pathlib import Path
 import torch
 
 from training.encoder import ImageEncoder, Images
+from training.optimizer import one_cycle
 from training.refine import refine
 from training.release import Release
-from training.steps import augment, one_cycle
+from training.steps import augment
 from training.texts import MOST_VALUES, FieldTexts, TextBook, TextSampler
 
 

@@ -1,0 +1,169 @@
+"""How fast does contrastive training of ViT-B/16 go on a GPU, and does the GPU wait for data?
+
+The recipe `training/recipes/clip_vit_b16.yaml` with random weights (speed does not depend on what weights say), in
+bfloat16, streamed from Parquet: tiles are decoded again in every epoch. Through open_clip, or, where that is missing,
+towers of the same shape out of transformers. Without a GPU, and with `--quick`, a tiny shape shows on the CPU that the
+script runs, and the GPU's figures are said to be unmeasured.
+
+Usage: python -m benchmarks.training_gpu [--release DIR] [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import importlib.util
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from benchmarks._transformers_clip import TINY, VIT_B_16, TransformersClip
+from flows.config import load_section
+from training.config import TrainingConfig
+from training.ranks import Ranks
+from training.release import Release
+from training.trainer import Trainer
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "demo-out" / "store" / "slidesmith-demo" / "1.0.0"
+RECIPE = ROOT / "training" / "recipes" / "clip_vit_b16.yaml"
+BATCHES = (16, 32, 64, 96, 128)
+"""Fields; each has three tiles."""
+WARM, STEPS = 5, 30
+MOST_WAITED = 0.05
+Row = dict[str, Any]
+
+
+def claim(name: str, value: float | str, unit: str, goal: str, reached: bool) -> Row:
+    """Return one line of the table."""
+    shown = round(value, 4) if isinstance(value, float) else value
+    return {"claim": name, "value": shown, "unit": unit, "goal": goal, "reached": reached}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a run did after its first steps: tiles a second, and the share of the time spent waiting for data."""
+
+    tiles_per_s: float
+    waited: float
+
+
+class _Stop(Exception):  # noqa: N818  (no error: enough was measured)
+    pass
+
+
+@contextlib.contextmanager
+def encoder(shape: dict[str, dict[str, int]] | None, image_px: int) -> Iterator[None]:
+    """Let the trainer build towers of a shape out of transformers; None leaves it to open_clip."""
+    if shape is None:
+        yield
+        return
+
+    def build(_config: TrainingConfig, words: list[str]) -> TransformersClip:
+        return TransformersClip(shape, words, image_px)
+
+    with patch("training.trainer.build_model", build):
+        yield
+
+
+def run(release: Path, config: TrainingConfig, steps: int) -> Speed:
+    """Train for `WARM` steps and then, measured, for more; the model is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = config.model_copy(update={"steps": WARM + steps + 1, "checkpoint_steps": 1 << 20})
+        trainer = Trainer(Release(release), Path(folder), config, Ranks(), "benchmark")
+        seen: dict[int, tuple[float, float, int]] = {}
+
+        def note(step: int, _steps: int, _losses: dict[str, float]) -> None:
+            seen[step] = (trainer.clock.worked_s, trainer.clock.waited_s, trainer.images)
+            if step == WARM + steps:
+                raise _Stop
+
+        with contextlib.suppress(_Stop):
+            trainer.run(note, deadline=None)
+    worked, waited, images = (last - first for first, last in zip(seen[WARM], seen[WARM + steps], strict=True))
+    return Speed(images / (worked + waited), waited / (worked + waited))
+
+
+def readers(release: Path) -> int:
+    """Return how many loader processes to start: two row groups each at least, one core left for the trainer."""
+    import os
+
+    source = Release(release)
+    groups = 0
+    for file in source.files("tiles", "train"):
+        with source.open(file) as parquet:
+            groups += parquet.num_row_groups
+    return max(0, min(8, groups // 2, len(os.sched_getaffinity(0)) - 1))
+
+
+def on_cpu(release: Path) -> list[Row]:
+    """Return the figures of a tiny shape on the CPU, which say nothing of a GPU."""
+    config = TrainingConfig(
+        encoder="tiny", image_px=64, crop_px=None, batch=8, cache_mb=0, captions=2, negatives=4, questions=1,
+        device="cpu", threads=1,
+    )  # fmt: skip
+    with encoder(TINY, config.image_px):
+        speed = run(release, config, 5)
+    return [
+        claim("tiny shape on the CPU", speed.tiles_per_s, "tiles/s", "-", True),
+        claim("tiny shape on the CPU: waiting for data", speed.waited, "share of the time", "-", True),
+        claim("ViT-B/16, bf16, GPU: speed", "not measured: no GPU", "tiles/s", "-", False),
+        claim("ViT-B/16, bf16, GPU: waiting for data", "not measured: no GPU", "", f"<= {MOST_WAITED:g}", False),
+    ]
+
+
+def on_gpu(release: Path, batches: tuple[int, ...], steps: int) -> list[Row]:
+    """Return the figures of ViT-B/16 at several batch sizes, and the claim on the fastest."""
+    recipe = load_section(RECIPE, TrainingConfig, "training")
+    clip = importlib.util.find_spec("open_clip") is not None
+    what = f"ViT-B/16 ({'open_clip' if clip else 'transformers'}), bf16, {torch.cuda.get_device_name()}"
+    common = {"pretrained": None, "tensorboard": False, "device": "cuda", "workers": readers(release)}
+    rows, speeds = [], dict[int, Speed]()
+    with encoder(None if clip else VIT_B_16, recipe.image_px):
+        for batch in batches:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+            try:
+                speeds[batch] = run(release, recipe.model_copy(update={**common, "batch": batch}), steps)
+            except torch.cuda.OutOfMemoryError:
+                rows.append(claim(f"{what}, {batch} fields", "out of memory", "", "-", True))
+                continue
+            peak = torch.cuda.max_memory_allocated() / 2**30
+            unit = f"tiles/s, {speeds[batch].waited:.1%} waiting, {peak:.1f} GiB"
+            rows.append(claim(f"{what}, {batch} fields", speeds[batch].tiles_per_s, unit, "-", True))
+    best = max(speeds, key=lambda batch: speeds[batch].tiles_per_s)
+    waited = speeds[best].waited
+    unit = f"share of the time, {best} fields, {common['workers']} loader processes"
+    rows.append(claim(f"{what}: waiting for data", waited, unit, f"<= {MOST_WAITED:g}", waited <= MOST_WAITED))
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--release", type=Path, default=DEMO, help="release to train on; default: that of make demo")
+    parser.add_argument("--quick", action="store_true", help="finish within a minute")
+    parser.add_argument("--json", type=Path, help="write the claims here")
+    arguments = parser.parse_args()
+    measured = functools.partial(on_gpu, arguments.release)
+    if not torch.cuda.is_available():
+        rows = on_cpu(arguments.release)
+    else:
+        rows = measured((32,), 10) if arguments.quick else measured(BATCHES, STEPS)
+    width = max(len(row["claim"]) for row in rows)
+    for row in rows:
+        state = "" if row["goal"] == "-" else "reached" if row["reached"] else "NOT REACHED"
+        print(f"{row['claim']:{width}}  {row['value']!s:>20} {row['unit']:40} goal {row['goal']:8} {state}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
