@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import InputError
-from training.conversation import Conversation, import_trainers, load_language_model, run_trainer, trl_arguments
+from training.conversation import Conversation
 from training.instruct import question_prompts, reasoning_prompts
+from training.judge import Judge
+from training.language_model import import_trainers, load_language_model
 from training.release import Release, Split
-from training.rewards import EntityReward, Judge, question_reward, reasoning_reward
+from training.rewards import EntityReward, question_reward, reasoning_reward
 from training.sft import TuningResult
 from training.tuning_config import GrpoConfig
+from training.tuning_run import claim, run_trainer, trl_arguments
 
 
 def train_grpo(
@@ -25,24 +28,20 @@ def train_grpo(
         out: folder of checkpoints and of the tuned model.
         config: the model and how to tune it.
         split: split that prompts come from.
-        judge: scores the meaning of a reasoning completion against its reference, 0 to 1; left out where None.
+        judge: scores the meaning of reasoning completions against their references; left out where None.
 
     Raises:
         MissingExtraError: transformers, TRL or datasets are not installed.
-        InputError: the release has no prompts, or no lexicon.
+        InputError: the release has no prompts, or no lexicon, there is a judge and nothing to judge, or `out` holds
+            another run.
+
+    Determinism: on a CPU an interrupted run that is started again ends with the same bits as one left alone.
     """
+    if judge is not None and config.source == "questions":
+        raise InputError("questions are rewarded without a judge", remedy="set source: reasoning, or leave it out")
     datasets, trl = import_trainers()
     source = Release(release)
-    model, processor = load_language_model(config)
-    conversation = Conversation(source, split, processor, images=config.images, image_px=config.image_px)
-    asked = question_prompts(source, split) if config.source == "questions" else reasoning_prompts(source, split)
-    rows = [_row(row, conversation, config) for row in islice(asked, config.prompts)]
-    if not rows:
-        raise InputError(f"the {split} split has no {config.source}", remedy="change source")
-    if config.source == "questions":
-        reward: Any = question_reward
-    else:
-        reward = reasoning_reward(EntityReward.of_release(source), judge=judge, alpha=config.alpha)
+    claim(out, source, split, config, judge is not None)
     arguments = trl_arguments(
         trl.GRPOConfig,
         config,
@@ -53,20 +52,38 @@ def train_grpo(
         beta=config.kl,
         use_vllm=config.vllm,
     )
+    asked = question_prompts(source, split) if config.source == "questions" else reasoning_prompts(source, split)
+    rows = list(islice(asked, config.prompts))
+    if not rows:
+        raise InputError(f"the {split} split has no {config.source}", remedy="change source")
+    if config.source == "questions":
+        reward: Any = question_reward
+    else:
+        reward = reasoning_reward(EntityReward.of_release(source), judge=judge, alpha=config.alpha)
+    model, processor = load_language_model(config)
+    conversation = Conversation(source, split, processor, images=config.images, image_px=config.image_px)
     trainer = trl.GRPOTrainer(
         model=model,
         reward_funcs=reward,
         args=arguments,
-        train_dataset=datasets.Dataset.from_list(rows),
+        train_dataset=datasets.Dataset.from_list(rows).with_transform(Wording(conversation, images=config.images)),
         processing_class=processor,
     )
     run_trainer(trainer, out)
-    return TuningResult(out / "model", len(rows), 0, trainer.state.log_history)
+    return TuningResult(out / "model", len(rows), 0, trainer.state.log_history, judge.unanswered if judge else 0)
 
 
-def _row(row: dict[str, Any], conversation: Conversation, config: GrpoConfig) -> dict[str, Any]:
-    kept = {name: value for name, value in row.items() if name not in {"prompt", "field_id"}}
-    if not config.images:
-        return {**kept, "prompt": conversation.prompt(row["prompt"].rstrip("\n"), row["field_id"])}
-    pictures = conversation.pictures(row["field_id"])
-    return {**kept, "prompt": conversation.messages(row["prompt"], row["field_id"]), "images": pictures}
+class Wording:
+    """Rows of the release as the trainer takes them: worded, and with their pictures only when they are asked for."""
+
+    def __init__(self, conversation: Conversation, *, images: bool) -> None:
+        self._conversation, self._images = conversation, images
+
+    def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return the columns of the rows with `prompt` worded and, where the model sees images, `images`."""
+        worded = {name: values for name, values in rows.items() if name not in {"prompt", "field_id"}}
+        asked = list(zip(rows["prompt"], rows["field_id"], strict=True))
+        if not self._images:
+            return worded | {"prompt": [self._conversation.prompt(text.rstrip("\n"), field) for text, field in asked]}
+        pictures = [self._conversation.pictures(field) for _, field in asked]
+        return worded | {"prompt": [self._conversation.messages(*row) for row in asked], "images": pictures}

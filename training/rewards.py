@@ -19,6 +19,7 @@ from typing import Any
 
 from kg.link import Lexicon, Link, Linker
 from schemas.errors import InputError
+from training.judge import Judge
 from training.release import Release
 from training.trajectory import answer_in, parse
 
@@ -26,8 +27,6 @@ ACCURACY_WEIGHT, FORMAT_WEIGHT = 0.8, 0.2
 ENTITY_ALPHA = 0.5
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-Judge = Callable[[str, str], float]
-"""From (completion, reference) to a score between 0 and 1."""
 Completion = str | Sequence[dict[str, Any]]
 """Text, or a conversation whose last message is the model's."""
 
@@ -112,12 +111,20 @@ def without_tags(text: str) -> str:
 
 
 def reasoning_score(
-    completion: str, reference: str, entity: EntityReward, *, judge: Judge | None = None, alpha: float = ENTITY_ALPHA
+    completion: str, reference: str, entity: EntityReward, *, semantic: float | None = None, alpha: float = ENTITY_ALPHA
 ) -> float:
-    """Return format + semantic + alpha x entity, divided by the sum of the weights in use, so that 1 is the best."""
+    """Return format + semantic + alpha x entity, divided by the sum of the weights in use, so that 1 is the best.
+
+    Args:
+        completion: what the model wrote.
+        reference: the trajectory of the release.
+        entity: compares what both state.
+        semantic: grade of a judge, 0 to 1; None where there is none, and its part is left out.
+        alpha: weight of the entities.
+    """
     parts = [(1.0, format_reward(completion)), (alpha, entity(completion, reference))]
-    if judge is not None:
-        parts.append((1.0, min(1.0, max(0.0, judge(completion, reference)))))
+    if semantic is not None:
+        parts.append((1.0, semantic))
     return sum(weight * value for weight, value in parts) / sum(weight for weight, _ in parts)
 
 
@@ -141,8 +148,10 @@ def reasoning_reward(
     """Return a TRL reward function over the column `reference`."""
 
     def reward(completions: Sequence[Completion], reference: Sequence[str], **_: Any) -> list[float]:
-        rows = zip(completions, reference, strict=True)
-        return [reasoning_score(_text(row), gold, entity, judge=judge, alpha=alpha) for row, gold in rows]
+        texts = [_text(row) for row in completions]
+        grades = judge(texts, reference) if judge else [None] * len(texts)
+        rows = zip(texts, reference, grades, strict=True)
+        return [reasoning_score(text, gold, entity, semantic=given, alpha=alpha) for text, gold, given in rows]
 
     reward.__name__ = "reasoning_reward"
     return reward

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from schemas.errors import InputError
-from training.conversation import Conversation, import_trainers, load_language_model, run_trainer, trl_arguments
+from training.conversation import Conversation
 from training.instruct import IGNORED, INSTRUCTION, masked_row
+from training.language_model import import_trainers, load_language_model
 from training.release import Release, Split
 from training.trajectory import trajectory_of
 from training.tuning_config import SftConfig
+from training.tuning_run import claim, run_trainer, trl_arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,14 @@ class TuningResult:
         rows: training rows or prompts.
         left_out: rows that were too long.
         history: what the trainer logged, step by step.
+        unjudged: completions without the judge's score, which were rewarded by the other parts.
     """
 
     model: Path
     rows: int
     left_out: int
     history: list[dict[str, float]]
+    unjudged: int = 0
 
 
 def train_sft(release: Path | str, out: Path, config: SftConfig, *, split: Split = "train") -> TuningResult:
@@ -42,17 +46,13 @@ def train_sft(release: Path | str, out: Path, config: SftConfig, *, split: Split
 
     Raises:
         MissingExtraError: transformers, TRL or datasets are not installed.
-        InputError: the release has no reasoning samples that fit.
+        InputError: the release has no reasoning samples that fit, or `out` holds another run.
+
+    Determinism: on a CPU an interrupted run that is started again ends with the same bits as one left alone.
     """
     datasets, trl = import_trainers()
     source = Release(release)
-    model, processor = load_language_model(config)
-    conversation = Conversation(source, split, processor, images=config.images, image_px=config.image_px)
-    rows, left_out = _rows(source, split, conversation, config)
-    if not rows:
-        raise InputError(
-            f"no reasoning sample of the {split} split fits in {config.tokens} tokens", remedy="raise tokens"
-        )
+    claim(out, source, split, config)
     arguments = trl_arguments(
         trl.SFTConfig,
         config,
@@ -61,6 +61,13 @@ def train_sft(release: Path | str, out: Path, config: SftConfig, *, split: Split
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
     )
+    model, processor = load_language_model(config)
+    conversation = Conversation(source, split, processor, images=config.images, image_px=config.image_px)
+    rows, left_out = _rows(source, split, conversation, config)
+    if not rows:
+        raise InputError(
+            f"no reasoning sample of the {split} split fits in {config.tokens} tokens", remedy="raise tokens"
+        )
     trainer = trl.SFTTrainer(
         model=model,
         args=arguments,
@@ -81,7 +88,8 @@ def _rows(
         for given in range(len(trajectory.think)):
             head, tail = trajectory.split(given)
             prompt = conversation.prompt(f"{sample['prompt']}\n{INSTRUCTION}", sample["field_id"])
-            row = masked_row(conversation.tokenizer, prompt + head, tail, config.tokens)
+            room = config.tokens - conversation.image_tokens(prompt, sample["field_id"])
+            row = masked_row(conversation.tokenizer, prompt + head, tail, room)
             if row is None:
                 left_out += 1
             else:

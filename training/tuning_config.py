@@ -22,6 +22,9 @@ class TuningConfig(BaseModel):
     lr: float = Field(default=1e-5, gt=0)
     warmup_steps: int = Field(default=0, ge=0)
     precision: Literal["fp32", "bf16"] = "bf16"
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = Field(
+        default="auto", description="auto takes FlashAttention 2 where it is installed, in bf16 on a GPU"
+    )
     checkpointing: bool = Field(default=False, description="recompute activations: less memory, about a third slower")
     deepspeed: str | None = Field(default=None, description="DeepSpeed configuration file")
     lora_rank: int = Field(default=0, ge=0, description="rank of LoRA adapters (needs peft); 0 tunes all weights")
@@ -34,7 +37,9 @@ class TuningConfig(BaseModel):
 class SftConfig(TuningConfig):
     """Supervised fine-tuning on reasoning trajectories, of which the first steps are given and the rest is learnt."""
 
-    tokens: int = Field(default=2048, ge=16, description="longest row; longer ones are left out and counted")
+    tokens: int = Field(
+        default=2048, ge=16, description="longest row, images included; longer ones are left out and counted"
+    )
 
 
 class GrpoConfig(TuningConfig):

@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import simplejpeg
 
+from kg.build import build_graph
+from kg.link import Lexicon
+from kg.sources import starter_source
 from schemas.arrow import to_table
 from schemas.ids import content_id
 from schemas.records import TABLES, Caption, Field, Perturbation, Provenance, Question, Reasoning, ReasoningStep, Tile
@@ -175,7 +178,7 @@ def make_miniature(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pa
 
 @pytest.fixture(scope="session")
 def reasoned(miniature: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The miniature release with reasoning samples."""
+    """The miniature release with reasoning samples and the lexicon of the starter graph."""
     release = tmp_path_factory.mktemp("reasoned") / "release"
     shutil.copytree(miniature, release)
     rows = [
@@ -186,6 +189,7 @@ def reasoned(miniature: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for number in range(8)
     ]  # fmt: skip
+    Lexicon.from_graph(build_graph([starter_source()]).graph).save(release / "lexicon.parquet")
     (release / "data" / "reasoning").mkdir()
     pq.write_table(to_table(rows, Reasoning), release / "data" / "reasoning" / "train-00000-of-00001.parquet")
     return release

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg.build import build_graph
-from kg.link import Lexicon
-from kg.sources import starter_source
 from schemas.errors import InputError
 from training.release import Release
 from training.rewards import (
@@ -37,16 +33,8 @@ STEP = st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characte
 
 
 @pytest.fixture(scope="module")
-def release_with_lexicon(miniature: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("lexicon") / "release"
-    shutil.copytree(miniature, copy)
-    Lexicon.from_graph(build_graph([starter_source()]).graph).save(copy / "lexicon.parquet")
-    return copy
-
-
-@pytest.fixture(scope="module")
-def entity(release_with_lexicon: Path) -> EntityReward:
-    return EntityReward.of_release(Release(release_with_lexicon))
+def entity(reasoned: Path) -> EntityReward:
+    return EntityReward.of_release(Release(reasoned))
 
 
 @given(observe=STEP, think=st.lists(STEP, min_size=1, max_size=5), answer=STEP)
@@ -159,15 +147,15 @@ def test_a_reasoning_score_weighs_form_judge_and_entities(entity: EntityReward) 
     assert reasoning_score(gold, gold, entity) == pytest.approx(1.0)
     untagged = " ".join(GOLD.think)
     assert reasoning_score(untagged, gold, entity) == pytest.approx(0.5 * entity(untagged, gold) / 1.5)
-    assert reasoning_score(gold, gold, entity, judge=lambda *_: 0.5) == pytest.approx(2.0 / 2.5)
+    assert reasoning_score(gold, gold, entity, semantic=0.5) == pytest.approx(2.0 / 2.5)
     reward = reasoning_reward(entity)
     assert reward([gold, "no"], reference=[gold, gold], prompts=["", ""]) == pytest.approx([1.0, 0.0])
 
 
-def test_verl_gets_the_same_scores(release_with_lexicon: Path) -> None:
+def test_verl_gets_the_same_scores(reasoned: Path) -> None:
     right = "<think>a</think><answer>y</answer>"
     assert compute_score("questions", right, 1, {"options": ["x", "y"]}) == pytest.approx(1.0)
-    extra = {"release": str(release_with_lexicon)}
+    extra = {"release": str(reasoned)}
     assert compute_score("reasoning", GOLD.text(), GOLD.text(), extra) == pytest.approx(1.0)
     with pytest.raises(InputError, match="no reward for data source"):
         compute_score("questions", right, 1)
