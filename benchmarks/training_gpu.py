@@ -15,6 +15,7 @@ import contextlib
 import functools
 import importlib.util
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ import torch
 from benchmarks._transformers_clip import TINY, VIT_B_16, TransformersClip
 from flows.config import load_section
 from training.config import TrainingConfig
+from training.loader import FieldStream, Wanted
 from training.ranks import Ranks
 from training.release import Release
 from training.trainer import Trainer
@@ -91,16 +93,12 @@ def run(release: Path, config: TrainingConfig, steps: int) -> Speed:
     return Speed(images / (worked + waited), waited / (worked + waited))
 
 
-def readers(release: Path) -> int:
-    """Return how many loader processes to start: two row groups each at least, one core left for the trainer."""
-    import os
-
-    source = Release(release)
-    groups = 0
-    for file in source.files("tiles", "train"):
-        with source.open(file) as parquet:
-            groups += parquet.num_row_groups
-    return max(0, min(8, groups // 2, len(os.sched_getaffinity(0)) - 1))
+def readers(release: Path, batch: int, seed: int) -> int:
+    """Return how many loader processes to start: as many as have a whole batch in every epoch, one core left over."""
+    stream = FieldStream(Release(release), "train", batch=batch, wanted=Wanted(1), seed=seed)
+    most = min(8, len(stream.layout.groups), len(os.sched_getaffinity(0)) - 1)
+    full = [n for n in range(1, most + 1) if all(stream.batches_per_epoch(epoch, n) for epoch in range(WARM + STEPS))]
+    return max(full, default=0)
 
 
 def on_cpu(release: Path) -> list[Row]:
@@ -124,23 +122,25 @@ def on_gpu(release: Path, batches: tuple[int, ...], steps: int) -> list[Row]:
     recipe = load_section(RECIPE, TrainingConfig, "training")
     clip = importlib.util.find_spec("open_clip") is not None
     what = f"ViT-B/16 ({'open_clip' if clip else 'transformers'}), bf16, {torch.cuda.get_device_name()}"
-    common = {"pretrained": None, "tensorboard": False, "device": "cuda", "workers": readers(release)}
+    common = {"pretrained": None, "tensorboard": False, "device": "cuda"}
     rows, speeds = [], dict[int, Speed]()
     with encoder(None if clip else VIT_B_16, recipe.image_px):
         for batch in batches:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             try:
-                speeds[batch] = run(release, recipe.model_copy(update={**common, "batch": batch}), steps)
+                workers = readers(release, batch, recipe.seed)
+                config = recipe.model_copy(update={**common, "batch": batch, "workers": workers})
+                speeds[batch] = run(release, config, steps)
             except torch.cuda.OutOfMemoryError:
                 rows.append(claim(f"{what}, {batch} fields", "out of memory", "", "-", True))
                 continue
             peak = torch.cuda.max_memory_allocated() / 2**30
-            unit = f"tiles/s, {speeds[batch].waited:.1%} waiting, {peak:.1f} GiB"
+            unit = f"tiles/s, {workers} readers, {speeds[batch].waited:.1%} waiting, {peak:.1f} GiB"
             rows.append(claim(f"{what}, {batch} fields", speeds[batch].tiles_per_s, unit, "-", True))
     best = max(speeds, key=lambda batch: speeds[batch].tiles_per_s)
     waited = speeds[best].waited
-    unit = f"share of the time, {best} fields, {common['workers']} loader processes"
+    unit = f"share of the time, {best} fields"
     rows.append(claim(f"{what}: waiting for data", waited, unit, f"<= {MOST_WAITED:g}", waited <= MOST_WAITED))
     return rows
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from schemas.errors import FileFormatError, InputError
 from training.config import TrainingConfig
-from training.encoder import DualEncoder, SmallDualEncoder
+from training.encoder import DualEncoder
 from training.front_end import blocks
+from training.small_encoder import SmallDualEncoder
 from training.tokenizer import Tokenizer
 
 CHECKPOINT = "checkpoint.pt"

@@ -38,10 +38,12 @@ class Ranks:
         count = int(os.environ.get("WORLD_SIZE", "1"))
         if count == 1:
             return cls()
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        if gpu:
+            torch.cuda.set_device(local)
         if not dist.is_initialized():
             dist.init_process_group("nccl" if gpu else "gloo")
-        objects = dist.new_group(backend="gloo")
-        return cls(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")), objects)
+        return cls(dist.get_rank(), count, local, dist.new_group(backend="gloo"))
 
     @property
     def first(self) -> bool:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import torch
 
-from training.encoder import ImageEncoder, Images
+from training.encoder import Images
 from training.optimizer import one_cycle
 from training.refine import refine
 from training.release import Release
+from training.small_image_encoder import ImageEncoder
 from training.steps import augment
 from training.texts import MOST_VALUES, FieldTexts, TextBook, TextSampler
 
