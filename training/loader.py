@@ -151,7 +151,7 @@ class FieldStream(IterableDataset[FieldBatch]):
         skip, place = self._taken, (worker + self._taken) % workers
         for epoch in itertools.count():
             each = self.batches_per_epoch(epoch, workers) // workers
-            if each == 0:
+            if each == 0 and epoch == 0:  # too few row groups; in a later epoch they may have fallen badly, once
                 return
             done = min(each, max(0, -(-(skip - place) // workers)))
             skip = max(0, skip - each * workers)

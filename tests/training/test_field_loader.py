@@ -135,3 +135,16 @@ def test_a_smaller_image_is_the_area_average_of_the_tile(grouped: Release) -> No
     whole, small = decode_tile(image), decode_tile(image, 24)
     assert (whole.shape, small.shape) == ((64, 64, 3), (24, 24, 3))
     assert small.mean() == pytest.approx(whole.mean(), abs=1.5)
+
+
+def test_an_epoch_in_which_a_rank_gets_no_whole_batch_is_passed_over(make_miniature: Callable[..., Path]) -> None:
+    release = Release(make_miniature(row_group=200))
+
+    def stream(seed: int, rank: int) -> FieldStream:
+        return FieldStream(release, "train", batch=60, wanted=Wanted(16), seed=seed, rank=rank, ranks=2)
+
+    seed = next(seed for seed in range(99) if stream(seed, 0).batches_per_epoch(0) and not all(
+        stream(seed, 0).batches_per_epoch(epoch) for epoch in range(4)
+    ))  # fmt: skip
+    for rank in range(2):
+        assert len(list(itertools.islice(stream(seed, rank), 6))) == 6
