@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tasks.releases.layout import Portion
 
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 32 << 20
 
 
 class Gatherer:
