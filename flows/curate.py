@@ -11,6 +11,7 @@ from flows.close_review import close_review
 from flows.config import RunConfig, resolve_config
 from flows.draw_demo import draw_demo
 from flows.generate_samples import generate_samples
+from flows.interruption import heed_interruption
 from flows.open_review import open_review
 from flows.publish_release import publish_release
 from flows.run_log import recorded
@@ -33,13 +34,11 @@ def curate(config: RunConfig | Path) -> str:
     settings = resolve_config(config)
     draw_demo(settings)
     with recorded(settings):
-        tile_slides(settings)
-        build_graph(settings)
-        generate_samples(settings)
-        screen_leakage(settings)
-        open_review(settings)
-        close_review(settings)
+        for stage in (tile_slides, build_graph, generate_samples, screen_leakage, open_review, close_review):
+            stage(settings)
+            heed_interruption()
         fingerprint: str = publish_release(settings)
+        heed_interruption()
         train_model(settings)
         write_report(settings)
     return fingerprint

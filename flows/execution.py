@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.config import RunnerConfig
+from flows.interruption import heed_interruption
 from flows.progress import progress
 from schemas.errors import MissingExtraError, SlidesmithError, StageFailedError
 
@@ -103,6 +104,7 @@ def gather(label: str, futures: Sequence[PrefectFuture[Any]], names: Sequence[st
     on_server = _ServerProgress(label, len(futures))
     with progress(label, len(futures)) as advance:
         for done, _ in enumerate(as_completed(list(futures)), start=1):
+            heed_interruption()
             advance(done)
             on_server.advance(done)
     failures = []

@@ -10,6 +10,7 @@ from typing import Any
 from flows.config import RunConfig
 from flows.draw_demo import draw_demo, is_drawn
 from flows.early_start import prefect_started_beside
+from flows.interruption import watch_for_interruption
 from flows.plan import Plan, make_plan
 from tasks.releases.stores import open_store
 from tasks.releases.versions import versions
@@ -29,6 +30,7 @@ def run_curation(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     if outcome is None:
         from flows.curate import curate
 
+        watch_for_interruption()
         curate(config)
         outcome = json.loads((config.out / OUTCOME).read_text())
         lines = _lines(config, outcome)

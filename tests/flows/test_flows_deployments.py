@@ -62,8 +62,8 @@ def environment(
         try:
             yield served
         finally:
-            worker.terminate()
-            worker.wait(timeout=60)
+            worker.kill()  # asked to end, it may wait for a minute for its own last messages
+            worker.wait()
 
 
 def prefect(settings: dict[str, str], *arguments: str) -> str:

@@ -1,0 +1,26 @@
+"""Ctrl-C that is heeded even where a library swallows it: the next shard or stage raises it again."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+_asked = threading.Event()
+
+
+def watch_for_interruption() -> None:
+    """Remember that the user interrupted, and raise KeyboardInterrupt as ever; for the main thread of a process."""
+    _asked.clear()
+    signal.signal(signal.SIGINT, _remember)
+
+
+def _remember(_signal: int, _frame: FrameType | None) -> None:
+    _asked.set()
+    raise KeyboardInterrupt
+
+
+def heed_interruption() -> None:
+    """Raise KeyboardInterrupt if the user has interrupted, and something (a destructor, a callback) has lost it."""
+    if _asked.is_set():
+        raise KeyboardInterrupt
