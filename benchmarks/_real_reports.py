@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks._claims import Claim, claim
 from kg.graph import Graph
 from kg.link import Lexicon, Linker
 from kg.vocabulary import load_vocabulary
@@ -18,14 +18,13 @@ from tasks.generation.reports import link_reports, read_reports
 from tasks.generation.texts import Texts, write_texts
 from tasks.generation.view import FieldView, Tools
 
-Claim = dict[str, Any]
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 REPORTS = "text/pathreasoner_diagnosis_example.json"
 BOXES = {scale: (0.0, 0.0, side, side) for scale, side in (("low", 4000.0), ("mid", 1000.0), ("high", 200.0))}
 SLIDE = Slide("s", "p", "a.svs", "a.svs", "0" * 64, "generic", 4000, 4000, 0.5, 0.5, organ="urinary bladder")
 
 
-def report_claims(claim: Callable[..., Claim], graph: Graph) -> Iterator[Claim]:
+def report_claims(graph: Graph) -> Iterator[Claim]:
     """Yield what is measured on the reports; nothing where they are not beside the checkout."""
     if not (SHARED / REPORTS).is_file():
         return
@@ -50,7 +49,7 @@ def report_claims(claim: Callable[..., Claim], graph: Graph) -> Iterator[Claim]:
     name = f"negatives that the field shows, of {len(texts.perturbations)}"
     yield claim(name, true, "perturbations", "0", true == 0)
     yield claim(f"reasoning samples of {len(fields)} real reports", len(texts.reasoning), "samples", "-", True)
-    yield from _published(claim, reports, fields, tools)
+    yield from _published(reports, fields, tools)
 
 
 def _attached(report: Report, graph: Graph, linker: Linker) -> tuple[Field, list[Rejection]]:
@@ -78,9 +77,7 @@ def shown_negatives(fields: Sequence[Field], texts: Texts, graph: Graph) -> int:
     )
 
 
-def _published(
-    claim: Callable[..., Claim], reports: Sequence[Report], fields: Sequence[Field], tools: Tools
-) -> Iterator[Claim]:
+def _published(reports: Sequence[Report], fields: Sequence[Field], tools: Tools) -> Iterator[Claim]:
     """Yield how many of the samples, as they were published, observe what no slide shows, and what else is found."""
     refused: Counter[str] = Counter()
     for report, field in zip(reports, fields, strict=True):

@@ -6,17 +6,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks._claims import Claim, claim
 from demo.scripted_endpoint import Fault, ScriptedEndpoint, echo
 from tasks.endpoint.answers import Answer, Failure
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import EndpointConfig
 from tasks.endpoint.requests import Message, Request
 
-Claim = dict[str, Any]
 CONCURRENCY = 8
 _FAULTS: tuple[tuple[Fault, int], ...] = (("throttle", 5), ("fail", 2), ("garbage", 1))  # of a hundred first calls
 
@@ -50,7 +50,7 @@ class Script:
         return None
 
 
-def scripted_claims(claim: Callable[..., Claim], count: int) -> Iterator[Claim]:
+def scripted_claims(count: int) -> Iterator[Claim]:
     """Yield what is measured on `count` calls."""
     with tempfile.TemporaryDirectory() as folder, ScriptedEndpoint(echo, Script(), latency_s=0.002) as server:
         _killed_after(server, Path(folder), count)
@@ -72,10 +72,10 @@ def scripted_claims(claim: Callable[..., Claim], count: int) -> Iterator[Claim]:
     yield claim("calls beyond requests, faults and those under way", extra, "calls", "0", extra == 0)
     share = cpu / (count - stored) * 1000
     yield claim("CPU time of a call, client and server in one process", share, "ms", "-", True)
-    yield from _budget_claims(claim, count)
+    yield from _budget_claims(count)
 
 
-def _budget_claims(claim: Callable[..., Claim], count: int) -> Iterator[Claim]:
+def _budget_claims(count: int) -> Iterator[Claim]:
     bound = count * 6 // 10
     with tempfile.TemporaryDirectory() as folder, ScriptedEndpoint(echo, Script()) as server:
         outcomes = Endpoint(settings(server.url, budget={"calls": bound}), Path(folder)).ask(requests(count))

@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks._claims import Claim, claim
 from benchmarks._key_checker import wrong_keys
 from demo.scripted_endpoint import ScriptedEndpoint
 from demo.scripted_writer import write
@@ -25,11 +25,8 @@ from tasks.generation.texts import write_texts
 from tasks.generation.view import Tools
 from tasks.generation.writer import Writer
 
-Claim = dict[str, Any]
-
 
 def worded_claims(
-    claim: Callable[..., Claim],
     of_their_own: Callable[[Sequence[Question]], Claim],
     fields: Sequence[Field],
     splits: Mapping[str, str],

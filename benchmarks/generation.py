@@ -8,7 +8,6 @@ Usage: python benchmarks/generation.py [--quick] [--json FILE]
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._key_checker import wrong_keys
 from benchmarks._real_reports import report_claims
 from benchmarks._scripted_calls import scripted_claims
@@ -46,7 +46,6 @@ Z90 = 1.6449  # two-sided 90%
 TIE = 1e-6  # margin below which a reader of pairs says nothing
 MAGNITUDE = {"high", "marked", "dense", "frequent", "many", "enlarged", "prominent"}
 DENIAL = {"against", "undecided", "not", "few", "hardly", "little"}
-Claim = dict[str, Any]
 
 
 def demo_fields(slides: int = 24, patients: int = 12, seed: int = 0, per_region: int = 9) -> list[Field]:
@@ -186,11 +185,6 @@ def write_texts(fields: Sequence[Field], graph: Graph) -> tuple[list[Caption], l
     return captions, perturbations, reasoned
 
 
-def claim(name: str, value: float, unit: str, goal: str, reached: bool) -> Claim:
-    """Return one line of the result."""
-    return {"claim": name, "value": round(value, 4), "unit": unit, "goal": goal, "reached": bool(reached)}
-
-
 def question_claims(fields: list[Field], splits: dict[str, str], graph: Graph, count: int) -> Iterable[Claim]:
     """Yield what is measured on questions."""
     vocabulary = load_vocabulary()
@@ -272,14 +266,11 @@ def main() -> None:
     splits = assign_splits(Counter(field.patient_id for field in fields), shares=shares, seed=0)
     few = fields[::3] if arguments.quick else fields
     claims = [*question_claims(fields, splits, graph, 800 if arguments.quick else 2000), *text_claims(few, graph)]
-    claims += report_claims(claim, graph)
-    claims += worded_claims(claim, of_their_own, fields, splits, graph)
-    claims += scripted_claims(claim, 200 if arguments.quick else 1000)
-    for row in claims:
-        mark = "yes" if row["reached"] else "NO"
-        print(f"{row['claim']:<84}  {row['value']:>10,g} {row['unit']:<14} {row['goal']:<18} {mark}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(claims, indent=1))
+    claims += report_claims(graph)
+    claims += worded_claims(of_their_own, fields, splits, graph)
+    claims += scripted_claims(200 if arguments.quick else 1000)
+    tell(claims)
+    keep(claims, arguments.json)
 
 
 if __name__ == "__main__":

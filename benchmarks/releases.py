@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import simplejpeg
 
+from benchmarks._claims import Claim, claim, keep, tell
 from schemas.arrow import schema_of, to_table
 from schemas.ids import content_id
 from schemas.records import Field, Slide, Tile
@@ -43,12 +44,6 @@ from tasks.store import ROW_GROUP, settle, write_parquet
 ROOT = Path(__file__).resolve().parents[1]
 DRIVER = ROOT / "tests" / "releases" / "release_driver.py"
 SIDE, IMAGE_BYTES, TILES_PER_SLIDE = 256, 20_000, 1000
-Claim = dict[str, Any]
-
-
-def claim(name: str, value: float, unit: str, goal: str, reached: bool) -> Claim:
-    """Return one claim in the form that `make bench` gathers."""
-    return {"claim": name, "value": round(value, 3), "unit": unit, "goal": goal, "reached": bool(reached)}
 
 
 def images(count: int, seed: int) -> Iterator[bytes]:
@@ -230,12 +225,8 @@ def main() -> None:
         claims = publishing(folder, 5_000 if arguments.quick else 100_000) + atomicity(
             folder, 9 if arguments.quick else 1
         )
-    width = max(len(row["claim"]) for row in claims)
-    for row in claims:
-        reached = "yes" if row["reached"] else "NO"
-        print(f"{row['claim']:{width}}  {row['value']:>10} {row['unit']:10} {row['goal']:>18}  {reached}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(claims, indent=1) + "\n")
+    tell(claims)
+    keep(claims, arguments.json)
 
 
 if __name__ == "__main__":

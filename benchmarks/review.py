@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import io
-import json
 import re
 import shutil
 import signal
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks._claims import Claim, claim, keep, tell
 from review_app.accounts import User, add_user, open_session
 from schemas.records import Slide, Tile
 from tasks.review.desk import DESK, fill_items, fill_tiles, make_desk, open_desk
@@ -39,12 +39,6 @@ from tasks.review.journal import LOG, collect_log, events_of
 ROOT = Path(__file__).resolve().parents[1]
 ITEMS, FIELDS, LOADS = 2000, 50, 30
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-Claim = dict[str, Any]
-
-
-def claim(name: str, value: Any, unit: str, goal: str, reached: bool) -> Claim:
-    """Return one claim in the form that `make bench` gathers."""
-    return {"claim": name, "value": value, "unit": unit, "goal": goal, "reached": bool(reached)}
 
 
 def lay_desk(out: Path, readers: list[str]) -> dict[str, str]:
@@ -300,8 +294,8 @@ def main() -> None:
         else:
             claims = under_load(folder, 200, 60.0) + killed(folder, 10, 50)
             claims += page_loads(folder, some_run(folder, arguments.run), "the demo")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(claims, indent=1) + "\n", encoding="utf-8")
+    tell(claims)
+    keep(claims, arguments.json)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._drill_line import SMALL, Fork
 from benchmarks._scale_paper import paper, stage_seconds
 from benchmarks._without_prefect import STAGES, line, without_prefect
@@ -33,7 +34,6 @@ UNIT, SIZE_PX0 = 4, (3072, 3072)
 GIB = 2**20  # of ru_maxrss, which counts in KiB
 DEMO_SLIDES = 24
 GOAL_S = 300.0  # "a run of >= 5 minutes"
-Claim = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,6 @@ class Cost:
     wall_s: float
     peak_gib: float
     work_s: dict[str, float]
-
-
-def claim(name: str, value: float, unit: str, goal: str = "-", reached: bool = True) -> Claim:
-    """Return one claim in the form that `make bench` gathers."""
-    return {"claim": name, "value": round(value, 3), "unit": unit, "goal": goal, "reached": bool(reached)}
 
 
 def draw(folder: Path, slides: int) -> Path:
@@ -274,12 +269,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="slidesmith-scale-") as name:
         rows = measure(Path(name), arguments.quick)
-    width = max(len(row["claim"]) for row in rows)
-    for row in rows:
-        mark = "yes" if row["reached"] else "NO"
-        print(f"{row['claim']:{width}}  {row['value']:>12,g} {row['unit']:16} {row['goal']:>24}  {mark}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+    tell(rows)
+    keep(rows, arguments.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Usage: python -m benchmarks.screening_gpu [--quick] [--json FILE]
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._claims import Claim, claim, keep, tell
 from tasks.screening.causal_model import CausalModel
 from tasks.screening.config import Mode
 from tasks.screening.forked import padded, row_logits
@@ -36,7 +36,6 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 KV_HEADS, VOCABULARY = {"7B": 4, "small": 4}, {"7B": 152_064, "small": 8_192}
 Scores = NDArray[np.float64]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -218,13 +217,7 @@ def operations(bench: Bench, items: Sequence[Item]) -> float:
     return 2.0 * body * float(np.mean(tokens))
 
 
-def claim(name: str, value: float | str, unit: str, goal: str, reached: bool) -> Row:
-    """Return one line of the table."""
-    shown = round(value, 9 if abs(value) < 0.01 else 3) if isinstance(value, float) else value
-    return {"claim": name, "value": shown, "unit": unit, "goal": goal, "reached": reached}
-
-
-def speed(bench: Bench, n: int, rounds: int, dtype: str) -> list[Row]:
+def speed(bench: Bench, n: int, rounds: int, dtype: str) -> list[Claim]:
     """Return the figures of one model on one device."""
     items = random_items(n)
     where = f"{bench.shape} model, {dtype}, {bench.device}"
@@ -249,7 +242,7 @@ def speed(bench: Bench, n: int, rounds: int, dtype: str) -> list[Row]:
     return rows
 
 
-def memory(bench: Bench) -> list[Row]:
+def memory(bench: Bench) -> list[Claim]:
     """Return the device memory that reading takes beyond the weights: nothing as large as vocabulary x length."""
     import torch
 
@@ -277,12 +270,8 @@ def main() -> None:
         rows += speed(large, 32 if arguments.quick else 256, 1 if arguments.quick else 3, "bfloat16") + memory(large)
     else:
         rows.append(claim("7B model, bfloat16, cuda: shared prefix", "not measured: no GPU", "", ">= 40", False))
-    width = max(len(row["claim"]) for row in rows)
-    for row in rows:
-        state = "" if row["goal"] == "-" else "reached" if row["reached"] else "NOT REACHED"
-        print(f"{row['claim']:{width}}  {row['value']!s:>12} {row['unit']:12} goal {row['goal']:8} {state}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+    tell(rows)
+    keep(rows, arguments.json)
 
 
 if __name__ == "__main__":

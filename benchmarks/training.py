@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import functools
 import importlib.util
-import json
 import re
 import resource
 import sys
@@ -30,6 +29,7 @@ sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__fi
 
 import torch  # noqa: E402
 
+from benchmarks._claims import Claim, claim, keep, tell  # noqa: E402
 from training.config import TrainingConfig  # noqa: E402
 from training.contrastive import train_contrastive  # noqa: E402
 from training.evaluate import measure  # noqa: E402
@@ -48,12 +48,6 @@ ABLATION_EPOCHS = 10
 CONFIG = TrainingConfig(image_px=192, threads=2)
 """The defaults, on tiles in the size in which the demo publishes them."""
 SFT_STEPS, GRPO_STEPS = 100, 30
-Claim = dict[str, Any]
-
-
-def claim(name: str, value: float, unit: str, goal: str, reached: bool) -> Claim:
-    """Return one row of the report."""
-    return {"claim": name, "value": round(value, 4), "unit": unit, "goal": goal, "reached": reached}
 
 
 def train(release: Path, config: TrainingConfig) -> tuple[dict[str, Any], float, float]:
@@ -265,14 +259,11 @@ def main() -> None:
         parts.append(lambda: ablations(options.release, config))
         parts += [lambda: tuning(options.release)] if importlib.util.find_spec("trl") else []
     report: list[Claim] = []
-    print(f"{'claim':<46}{'value':>10}  {'unit':<42}{'goal':<12}reached")
     for part in parts:
-        for row in part():
-            reached = ("yes" if row["reached"] else "NO") if row["goal"] else ""
-            print(f"{row['claim']:<46}{row['value']:>10}  {row['unit']:<42}{row['goal']:<12}{reached}", flush=True)
-            report.append(row)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        found = part()
+        tell(found)
+        report += found
+    keep(report, options.json)
 
 
 if __name__ == "__main__":

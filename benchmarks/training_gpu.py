@@ -14,17 +14,16 @@ import argparse
 import contextlib
 import functools
 import importlib.util
-import json
 import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import torch
 
+from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._transformers_clip import TINY, VIT_B_16, TransformersClip
 from flows.config import load_section
 from training.config import TrainingConfig
@@ -40,13 +39,6 @@ BATCHES = (16, 32, 64, 96, 128)
 """Fields; each has three tiles."""
 WARM, STEPS = 5, 30
 MOST_WAITED = 0.05
-Row = dict[str, Any]
-
-
-def claim(name: str, value: float | str, unit: str, goal: str, reached: bool) -> Row:
-    """Return one line of the table."""
-    shown = round(value, 4) if isinstance(value, float) else value
-    return {"claim": name, "value": shown, "unit": unit, "goal": goal, "reached": reached}
 
 
 @dataclass(frozen=True)
@@ -101,7 +93,7 @@ def readers(release: Path, batch: int, seed: int) -> int:
     return max(full, default=0)
 
 
-def on_cpu(release: Path) -> list[Row]:
+def on_cpu(release: Path) -> list[Claim]:
     """Return the figures of a tiny shape on the CPU, which say nothing of a GPU."""
     config = TrainingConfig(
         encoder="tiny", image_px=64, crop_px=None, batch=8, cache_mb=0, captions=2, negatives=4, questions=1,
@@ -117,7 +109,7 @@ def on_cpu(release: Path) -> list[Row]:
     ]
 
 
-def on_gpu(release: Path, batches: tuple[int, ...], steps: int) -> list[Row]:
+def on_gpu(release: Path, batches: tuple[int, ...], steps: int) -> list[Claim]:
     """Return the figures of ViT-B/16 at several batch sizes, and the claim on the fastest."""
     recipe = load_section(RECIPE, TrainingConfig, "training")
     clip = importlib.util.find_spec("open_clip") is not None
@@ -157,12 +149,8 @@ def main() -> None:
         rows = on_cpu(arguments.release)
     else:
         rows = measured((32,), 10) if arguments.quick else measured(BATCHES, STEPS)
-    width = max(len(row["claim"]) for row in rows)
-    for row in rows:
-        state = "" if row["goal"] == "-" else "reached" if row["reached"] else "NOT REACHED"
-        print(f"{row['claim']:{width}}  {row['value']!s:>20} {row['unit']:40} goal {row['goal']:8} {state}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+    tell(rows)
+    keep(rows, arguments.json)
 
 
 if __name__ == "__main__":

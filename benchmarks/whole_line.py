@@ -19,16 +19,11 @@ from typing import Any
 import duckdb
 import psutil
 
+from benchmarks._claims import Claim, claim, keep, tell
 from schemas.records.generation import DIMENSIONS, OPERATOR_ROLES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-m", "flows.cli"]
-Claim = dict[str, Any]
-
-
-def claim(name: str, value: float, unit: str, goal: str, reached: bool) -> Claim:
-    """Return one claim in the form that `make bench` gathers."""
-    return {"claim": name, "value": round(value, 3), "unit": unit, "goal": goal, "reached": bool(reached)}
 
 
 def timed(*arguments: str) -> tuple[float, float, float]:
@@ -116,7 +111,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    rows = [claim("slidesmith --help", help_s(), "s", "<= 1", help_s() <= 1)]
+    started = help_s()
+    rows = [claim("slidesmith --help", started, "s", "<= 1", started <= 1)]
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "demo-out"
         if arguments.quick:
@@ -131,13 +127,9 @@ def main() -> None:
             rows.append(claim("rerun with nothing changed", again, "s", "<= 15", again <= 15))
             rows += contents(out / "store" / "slidesmith-demo" / "1.0.0")
             rows += model(json.loads((out / "evaluation.json").read_text()))
-    load = os.getloadavg()[0]
-    print(f"{'claim':<44}{'value':>12} {'unit':<12}{'goal':<14}reached   (load {load:.1f}, {os.cpu_count()} cores)")
-    for row in rows:
-        mark = "yes" if row["reached"] else "NO"
-        print(f"{row['claim']:<44}{row['value']:>12,g} {row['unit']:<12}{row['goal']:<14}{mark}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
+    tell(rows)
+    keep(rows, arguments.json)
 
 
 def quick_slides(out: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.commands.options import json_option, quiet_prefect, say
+from flows.commands.options import json_option, quiet_prefect, run_options, say
 
 if TYPE_CHECKING:
     from flows.config import RunConfig
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="generate")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), required=True, help="YAML of the run.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for store and work (overrides the YAML).")
-@click.option("--dry-run", is_flag=True, help="Print calls, tokens and cost of the endpoint; send and write nothing.")
-@click.option("--verbose", is_flag=True, help="Show Prefect's log.")
+@run_options("Print calls, tokens and cost of the endpoint; send and write nothing.")
 @json_option
 def command(config_file: Path, out: Path | None, dry_run: bool, verbose: bool, as_json: bool) -> None:
     """Tile, build the graph, say what every field shows, and write all texts about it.

@@ -12,12 +12,30 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-EXISTING_FILE = click.Path(path_type=Path)
+_PATH = click.Path(path_type=Path)
 
 
 def json_option(command: Command) -> Command:
     """Add `--json`: one JSON object on standard output, for machines."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object for machines.")(command)
+
+
+def run_options(dry_run: str) -> Callable[[Command], Command]:
+    """Add the options that verbs share which run a configuration; `dry_run` says what that option prints."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(
+            (
+                click.option("--config", "config_file", type=_PATH, required=True, help="YAML of the run."),
+                click.option("--out", type=_PATH, help="Folder for what is made (overrides the YAML)."),
+                click.option("--dry-run", is_flag=True, help=dry_run),
+                click.option("--verbose", is_flag=True, help="Show Prefect's log."),
+            )
+        ):
+            command = option(command)
+        return command
+
+    return add
 
 
 def say(result: dict[str, Any], as_json: bool, lines: list[str]) -> None:

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import click
 
-from flows.commands.options import json_option, quiet_prefect, say
+from flows.commands.options import json_option, quiet_prefect, run_options, say
 
 
 @click.command(name="run")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), required=True, help="YAML of the run.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for store, report and work (overrides the YAML).")
-@click.option("--dry-run", is_flag=True, help="Print shards to do and done, calls, tokens and cost; send nothing.")
-@click.option("--verbose", is_flag=True, help="Show Prefect's log.")
+@run_options("Print shards to do and done, calls, tokens and cost; send nothing.")
 @json_option
 def command(config_file: Path, out: Path | None, dry_run: bool, verbose: bool, as_json: bool) -> None:
     """Run the whole curation: tile, graph, generate, screen, review, release, train, report.
