@@ -30,6 +30,7 @@ sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__fi
 import torch  # noqa: E402
 
 from benchmarks._claims import Claim, claim, keep, tell  # noqa: E402
+from benchmarks._demo import demo_release  # noqa: E402
 from training.config import TrainingConfig  # noqa: E402
 from training.contrastive import train_contrastive  # noqa: E402
 from training.evaluate import measure  # noqa: E402
@@ -41,7 +42,6 @@ from training.rewards import EntityReward, format_reward, without_tags  # noqa: 
 from training.trajectory import trajectory_of  # noqa: E402
 from training.tuning_config import GrpoConfig, SftConfig  # noqa: E402
 
-DEMO = Path(__file__).resolve().parent.parent / "demo-out" / "store" / "slidesmith-demo" / "1.0.0"
 ABLATIONS = {"alpha 0": {"alpha": 0.0}, "beta 0": {"beta": 0.0}}
 SEEDS = (0, 1, 2)
 ABLATION_EPOCHS = 10
@@ -247,17 +247,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the claims here")
     parser.add_argument("--quick", action="store_true", help="one epoch, no ablations")
-    parser.add_argument("--release", type=Path, default=DEMO, help="release to train on; default: that of make demo")
+    parser.add_argument("--release", type=Path, help="release to train on; default: that of make demo")
     options = parser.parse_args()
+    release = options.release or demo_release()
     config = CONFIG.model_copy(update={"epochs": 1}) if options.quick else CONFIG
     parts: list[Callable[[], list[Claim]]] = [
-        lambda: rewards(options.release),
-        lambda: main_run(options.release, config),
-        lambda: resumption(options.release),
+        lambda: rewards(release),
+        lambda: main_run(release, config),
+        lambda: resumption(release),
     ]
     if not options.quick:
-        parts.append(lambda: ablations(options.release, config))
-        parts += [lambda: tuning(options.release)] if importlib.util.find_spec("trl") else []
+        parts.append(lambda: ablations(release, config))
+        parts += [lambda: tuning(release)] if importlib.util.find_spec("trl") else []
     report: list[Claim] = []
     for part in parts:
         found = part()

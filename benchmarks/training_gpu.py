@@ -24,6 +24,7 @@ from unittest.mock import patch
 import torch
 
 from benchmarks._claims import Claim, claim, keep, tell
+from benchmarks._demo import demo_release
 from benchmarks._transformers_clip import TINY, VIT_B_16, TransformersClip
 from flows.config import load_section
 from training.config import TrainingConfig
@@ -33,7 +34,6 @@ from training.release import Release
 from training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO = ROOT / "demo-out" / "store" / "slidesmith-demo" / "1.0.0"
 RECIPE = ROOT / "training" / "recipes" / "clip_vit_b16.yaml"
 BATCHES = (16, 32, 64, 96, 128)
 """Fields; each has three tiles."""
@@ -140,13 +140,14 @@ def on_gpu(release: Path, batches: tuple[int, ...], steps: int) -> list[Claim]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--release", type=Path, default=DEMO, help="release to train on; default: that of make demo")
+    parser.add_argument("--release", type=Path, help="release to train on; default: that of make demo")
     parser.add_argument("--quick", action="store_true", help="finish within a minute")
     parser.add_argument("--json", type=Path, help="write the claims here")
     arguments = parser.parse_args()
-    measured = functools.partial(on_gpu, arguments.release)
+    release = arguments.release or demo_release()
+    measured = functools.partial(on_gpu, release)
     if not torch.cuda.is_available():
-        rows = on_cpu(arguments.release)
+        rows = on_cpu(release)
     else:
         rows = measured((32,), 10) if arguments.quick else measured(BATCHES, STEPS)
     tell(rows)
