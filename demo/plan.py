@@ -40,21 +40,22 @@ class SlidePlan:
     artefacts: tuple[str, ...]
 
 
-def plan_demo(slides: int, patients: int, seed: int) -> tuple[SlidePlan, ...]:
+def plan_demo(slides: int, patients: int, seed: int, organs: int = 3) -> tuple[SlidePlan, ...]:
     """Return the plan of every slide; equal arguments give equal plans.
 
     Args:
         slides: How many slides; they are dealt to the patients in turn, a patient's slides stand together.
         patients: How many patients, at most `slides`; organs alternate between them.
         seed: The source of all choices.
+        organs: How many organs of the vocabulary; a small cohort of few organs has enough patients of each.
     """
     rng = np.random.default_rng([seed, 0])
     dealer = _Dealer(rng)
-    organs = vocabulary().organs
+    named = vocabulary().organs[:organs]
     artefacts = _artefacts(slides, rng)
     plans: list[SlidePlan] = []
     for patient in range(patients):
-        organ = organs[patient % len(organs)]
+        organ = named[patient % len(named)]
         count = slides // patients + (patient < slides % patients)
         for number, regions in enumerate(dealer.deal(count)):
             index = len(plans)

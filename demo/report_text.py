@@ -11,6 +11,8 @@ SPECIMENS = {
     "colon": ("segment of large bowel", "right hemicolectomy", "raised, ulcerated mass", "change in bowel habit"),
     "breast": ("oriented breast excision", "wide local excision", "firm, ill-defined stellate mass", "palpable lump"),
     "lung": ("lobe of lung", "lobectomy", "pale, lobulated subpleural mass", "peripheral opacity on imaging"),
+    "stomach": ("segment of stomach", "distal gastrectomy", "raised, ulcerated antral mass", "early satiety"),
+    "prostate": ("prostate gland", "radical prostatectomy", "firm, pale posterior nodule", "rising serum antigen"),
 }
 DECADES = ("fifth", "sixth", "seventh", "eighth")
 # Findings that the demo never draws: they are denied, or for one of them left open.

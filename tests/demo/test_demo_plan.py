@@ -93,3 +93,9 @@ def test_a_plan_depends_on_its_seed_alone() -> None:
 
     assert shown(1) == shown(1)
     assert shown(1) != shown(2)
+
+
+def test_a_cohort_of_more_organs_deals_all_of_them() -> None:
+    plans = plan_demo(10, 5, 7, organs=5)
+    assert [plan.organ for plan in plans[::2]] == list(vocabulary().organs)
+    assert {plan.organ for plan in plan_demo(24, 12, 7)} == {"colon", "breast", "lung"}
