@@ -85,11 +85,11 @@ def propose(
         if not isinstance(outcome.value, Replacements):
             continue
         check: Replacement = request.context["replacements"]
-        held = {item.concept_id for item in view.present.values()}
+        true = tools.may_hold(view)
         for term in outcome.value.replacements[: tools.config.proposed_negatives]:
             concept = check.concept(term)
-            if concept is None or concept in held:
-                detail = f"proposal {term!r}: the field shows it"
+            if concept is None or concept in true:
+                detail = f"proposal {term!r}: the field shows it, or may"
                 rejections.append(Rejection(caption.caption_id, "generation", "not_certified", detail))
                 continue
             pair, role = (feature.concept_id, concept), tools.phrases.role(feature.attribute)

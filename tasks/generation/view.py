@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -115,16 +115,26 @@ class Tools:
         closed = self.values.of(feature.attribute, view.field.organ)
         if feature.value in closed:
             return [concept for value, concept in closed.items() if value != feature.value]
-        shown = [item.concept_id for item in view.field.features if item.polarity != "absent"]
-        true = {kin for concept in shown for kin in self._kin(concept)}
+        true = self.may_hold(view)
         return [concept for concept in self._beside(feature.concept_id) if concept not in true][:_SIBLINGS]
 
     def narrower(self, feature: Feature, view: FieldView) -> list[str]:
-        """Return the kinds of a finding outside the vocabulary that the field is not known to show."""
+        """Return the kinds of a finding outside the vocabulary that nothing else in the field makes true."""
         if not feature.attribute.startswith(OPEN):
             return []
+        own = {feature.concept_id, *self.graph.ancestors(feature.concept_id)}
+        true = self.may_hold(view, besides=own)
+        return [concept for concept in kinds(self.graph, feature.concept_id) if concept not in true]
+
+    def may_hold(self, view: FieldView, *, besides: Collection[str] = ()) -> frozenset[str]:
+        """Return the concepts that may be true of a field: what it shows or may show, wider and narrower ones too.
+
+        Args:
+            view: the field.
+            besides: concepts whose own kin do not count.
+        """
         shown = {item.concept_id for item in view.field.features if item.polarity != "absent"}
-        return [concept for concept in kinds(self.graph, feature.concept_id) if concept not in shown]
+        return frozenset(kin for concept in shown.difference(besides) for kin in self._kin(concept))
 
     @cached_property
     def _kin(self) -> Callable[[str], frozenset[str]]:

@@ -1,23 +1,49 @@
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from demo.scripted_endpoint import Body, Said, ScriptedEndpoint
+from demo.scripted_writer import write
 from kg.build import build_graph
 from kg.graph import Graph
 from kg.link import Lexicon, Linker
 from kg.sources import starter_source
 from kg.vocabulary import Vocabulary, load_vocabulary
 from schemas.ids import content_id
-from schemas.records import Feature, Field, Slide
-from tasks.generation.config import GenerationConfig
-from tasks.generation.view import Tools
+from schemas.records import Caption, Feature, Field, Perturbation, Slide
+from tasks.endpoint.client import Endpoint
+from tasks.endpoint.config import EndpointConfig
+from tasks.generation.captions import write_captions
+from tasks.generation.config import FeaturesConfig, GenerationConfig
+from tasks.generation.features import Evidence, attach_features
+from tasks.generation.perturbations import perturb
+from tasks.generation.similarity import TfIdf
+from tasks.generation.view import FieldView, Tools
+from tasks.generation.writer import Writer
 from tasks.store import ShardStore, ShardWriter
+from tests.generation.scripted_run import Change, Run, Start
+
+MakeField = Callable[..., Field]
 
 SampleFields = Callable[..., list[Field]]
+Boxes = dict[str, tuple[float, float, float, float]]
+Places = tuple[list[Field], Boxes]
+TFIDF = TfIdf([])  # document frequencies are of no matter to most tests
+
+
+def all_texts(field: Field, tools: Tools, tfidf: TfIdf = TFIDF) -> tuple[list[Caption], list[Perturbation]]:
+    """Return the captions and perturbations that the rules write of one field."""
+    view = FieldView(field)
+    written, _ = write_captions(view, tools)
+    rows = [row for caption, draft in written for row in perturb(caption, draft, view, tools, tfidf)[0]]
+    return [caption for caption, _ in written], rows
 
 
 @pytest.fixture(scope="session")
@@ -120,3 +146,67 @@ def slide() -> Slide:
         mpp_y=0.5,
         organ="breast",
     )
+
+
+@pytest.fixture
+def fields(make_field: MakeField) -> list[Field]:
+    """Two fields of one slide that differ in two values."""
+    common = {"stroma": "myxoid", "inflammation": "dense", "inflammation_site": "stromal", "grade": "low"}
+    rare = make_field("one", architecture="papillary", mitoses="rare", nucleoli="prominent", **common)
+    many = make_field("two", architecture="solid", mitoses="frequent", nucleoli="prominent", **common)
+    return [rare, many]
+
+
+@pytest.fixture
+def start(tmp_path: Path, graph: Graph, vocabulary: Vocabulary, linker: Linker) -> Start:
+    """A run whose model answers as the scripted writer does, changed by `change(form, answer)`."""
+
+    @contextmanager
+    def run(change: Change | None = None, folder: str = "endpoint", **config: Any) -> Iterator[Run]:
+        def model(body: Body) -> Said:
+            said = write(body)
+            form = body["response_format"]["json_schema"]["name"]
+            return Said(json.dumps(change(form, json.loads(said.text)))) if change else said
+
+        with ScriptedEndpoint(model) as server:
+            reached = EndpointConfig(base_url=server.url, model="scripted", backoff_s=0.01)
+            settings = GenerationConfig.model_validate({"generator": "openai", "endpoint": reached, **config})
+            endpoint = Endpoint(reached, tmp_path / folder)
+            yield Run(server, endpoint, Writer(endpoint, linker), Tools(graph, vocabulary, settings))
+
+    return run
+
+
+@pytest.fixture
+def places() -> Places:
+    """One field in the middle of 1,000 px: low 400, mid 100, high 20 px wide."""
+    field = Field("field_1", "slide_breast", "p1", 500, 500, "low", "mid", "high", "breast")
+    return [field], {"low": (300, 300, 400, 400), "mid": (450, 450, 100, 100), "high": (490, 490, 20, 20)}
+
+
+@pytest.fixture
+def attach(places: Places, slide: Slide, vocabulary: Vocabulary) -> Callable[..., dict[str, str]]:
+    """attribute -> value for the one field, with the rejections under `!`."""
+
+    def run(*, config: FeaturesConfig | None = None, **sources: Any) -> dict[str, str]:
+        fields, boxes = places
+        featured, rejections = attach_features(
+            fields, slide, boxes, config or FeaturesConfig(), vocabulary, Evidence(**sources)
+        )
+        held = {
+            f"{f.attribute}{'' if f.polarity == 'present' else '/' + f.polarity}": f.value for f in featured[0].features
+        }
+        return held | {"!": " ".join(sorted(row.reason for row in rejections))}
+
+    return run
+
+
+def region(x: float, y: float, width: float, height: float, **metadata: str) -> dict[str, Any]:
+    ring = [[x, y], [x + width, y], [x + width, y + height], [x, y + height], [x, y]]
+    return {"geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"metadata": metadata}}
+
+
+def geojson(path: Path, *regions: dict[str, Any]) -> Path:
+    features = [{"type": "Feature", **region} for region in regions]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path

@@ -1,0 +1,159 @@
+"""Features from reports and from experts' captions: status, closeness, and which source decides."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kg.graph import Graph
+from kg.link import Linker
+from kg.vocabulary import load_vocabulary
+from schemas.errors import FileFormatError
+from schemas.records import Mention, Report, Section
+from tasks.generation.expert_captions import read_expert_captions
+from tasks.generation.findings import Finding, ScaleBox, Terms
+from tasks.generation.linked_findings import ReportSource
+from tasks.generation.open_findings import coherent, readable
+from tasks.generation.reports import link_reports
+from tests.generation.conftest import geojson, region
+
+
+def _mentions(linker: Linker, text: str) -> list[Mention]:
+    return link_reports([Report("report_1", "p1", (Section("microscopic", text),))], linker)
+
+
+def test_reports_keep_their_status_and_what_no_slide_shows_is_rejected(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    text = "Solid architecture with prominent nucleoli. No geographic necrosis. Stage pT2. Adenocarcinoma?"
+    held = attach(mentions=_mentions(linker, text), graph=graph)
+    assert held["nucleoli"] == "prominent"
+    assert held["!"] == "not_visible unknown_concept"
+    # solid is present, necrosis is denied: one attribute, two values, no contradiction
+    assert held["architecture"] == "solid"
+    assert held["architecture/absent"] == "necrosis"
+
+
+def test_visible_findings_beyond_the_vocabulary_are_attributes_of_their_own(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    text = "Inflammation and perineural invasion are seen; no keratin pearls."
+    concluded = Section("final diagnosis", "Carcinoma; invasive lobular carcinoma.")
+    mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
+    held = attach(mentions=mentions, graph=graph)
+    assert held["finding/perineural_invasion"] == "present"
+    assert held["finding/inflammation"] == "present"
+    assert held["finding/keratin_pearls/absent"] == "present"
+    assert held["diagnosis"] == "breast_lobular_carcinoma"
+    assert "finding/perineural_invasion" not in attach(mentions=mentions)
+
+
+def test_of_two_findings_the_closer_one_is_kept_and_headings_are_none(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    text = "Invasion, perineural invasion; the nuclear size and the nucleolar finding are described. Carcinoma."
+    concluded = Section("diagnosis", "Invasive lobular carcinoma, a carcinoma.")
+    mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
+    held = attach(mentions=mentions, graph=graph)
+    assert held.pop("!") == "unknown_concept unknown_concept"  # the two headings; what is said more closely is no loss
+    assert held == {"finding/perineural_invasion": "present", "diagnosis": "breast_lobular_carcinoma"}
+
+
+def test_what_is_denied_beside_one_of_its_kinds_is_left_open(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    mentions = _mentions(linker, "No inflammation. Dense chronic inflammation. No lymphatic invasion; ulceration.")
+    held = attach(mentions=mentions, graph=graph)
+    assert held.pop("!") == "ambiguous_feature"
+    assert held == {
+        "inflammation": "dense",
+        "finding/lymphatic_invasion/absent": "present",
+        "finding/ulceration": "present",
+    }
+
+
+def test_findings_that_exclude_one_another_are_left_open(graph: Graph) -> None:
+    edge = next(edge for edge in graph.edges if edge.modality == "excludes" and graph.nodes[edge.object].visible_scale)
+    row = Finding("f", "low", "finding/x", "present", edge.object, "present", "report")
+    claim = dataclasses.replace(row, attribute="diagnosis", concept_id=edge.subject)
+    kept, rejections = coherent([row, claim], graph)
+    assert kept == [claim]
+    assert [rejection.reason for rejection in rejections] == ["ambiguous_feature"]
+    assert coherent([row], graph) == ([row], [])
+
+
+def test_a_concept_that_is_known_by_a_code_is_called_by_its_label() -> None:
+    assert readable("NCIT:C140420", "Bladder Urothelial Carcinoma") == "bladder_urothelial_carcinoma"
+    assert readable("SSG:perineural_invasion", "perineural invasion") == "perineural_invasion"
+
+
+def test_a_diagnosis_is_that_of_the_slides_organ_as_the_conclusion_asserts_it(linker: Linker, graph: Graph) -> None:
+    boxes = [ScaleBox("field_1", "low", "low", (0.0, 0.0, 9.0, 9.0))]
+    hedged = Section("microscopic", "Suspicious for urothelial carcinoma.")
+    concluded = Section("diagnosis", "Urothelial carcinoma; adenocarcinoma of the prostate.")
+    mentions = link_reports([Report("report_1", "p1", (hedged, concluded))], linker)
+    held = {}
+    for organ in ("urinary bladder", "prostate", None):
+        found, _ = ReportSource(mentions, Terms(load_vocabulary(), organ), graph, organ).read(boxes)
+        held[organ] = {(row.value, row.polarity) for row in found if row.attribute == "diagnosis"}
+    urothelial, prostatic = ("urothelial_carcinoma", "present"), ("prostate_adenocarcinoma", "present")
+    assert held == {"urinary bladder": {urothelial}, "prostate": {prostatic}, None: {urothelial, prostatic}}
+
+
+def test_reports_do_not_fill_in_what_an_annotated_place_leaves_out(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker
+) -> None:
+    annotated = region(0, 0, 1000, 1000, architecture="stroma")
+    mentions = _mentions(linker, "Papillary architecture, prominent nucleoli.")
+    held = attach(annotations=geojson(tmp_path / "a.geojson", annotated), mentions=mentions)
+    assert held == {"architecture": "stroma", "!": ""}
+
+
+def test_a_report_that_names_two_values_leaves_the_attribute_open(
+    attach: Callable[..., dict[str, str]], linker: Linker
+) -> None:
+    held = attach(mentions=_mentions(linker, "Solid architecture and papillary architecture, prominent nucleoli."))
+    assert held == {"nucleoli": "prominent", "!": "ambiguous_feature"}
+
+
+def test_expert_captions_speak_of_their_scale_and_outrank_reports(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker
+) -> None:
+    path = tmp_path / "captions.csv"
+    rows = [
+        "slide_id,tile_id,scale,text,x,y,width,height",
+        "slide_breast,high,high,Prominent nucleoli and desmoplastic stroma.,,,,",
+        "slide_breast,,mid,Myxoid stroma.,440,440,100,100",
+        "slide_breast,,mid,Dense chronic inflammation.,0,0,100,100",
+        "other,,low,Solid architecture.,,,,",
+    ]
+    path.write_text("\n".join(rows))
+    mentions = _mentions(linker, "Inconspicuous nucleoli.")
+    held = attach(captions=read_expert_captions(path), linker=linker, mentions=mentions)
+    assert held == {"nucleoli": "prominent", "stroma": "myxoid", "!": ""}
+
+
+@pytest.mark.parametrize(
+    "row", ['{"scale": "low"}', '{"scale": "x", "text": "a"}', "{", '{"scale": "low", "text": "a"}']
+)
+def test_a_malformed_caption_names_its_line(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "captions.jsonl"
+    path.write_text('{"scale": "low", "text": "a", "slide_id": "s"}\n' + row)
+    with pytest.raises(FileFormatError, match=r"captions\.jsonl, line 2"):
+        read_expert_captions(path)
+
+
+def test_captions_in_parquet_are_those_of_json_lines(tmp_path: Path) -> None:
+    rows = [{"scale": "low", "text": "solid", "tile_id": "t", "x": None}, {"scale": "mid", "text": "b", "tile_id": "u"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert read_expert_captions(tmp_path / "a.parquet") == read_expert_captions(tmp_path / "a.jsonl")
+    (tmp_path / "b.parquet").write_text("no table")
+    with pytest.raises(FileFormatError, match=r"b\.parquet"):
+        read_expert_captions(tmp_path / "b.parquet")
