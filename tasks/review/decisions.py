@@ -85,6 +85,11 @@ def rulings(events: Sequence[ReviewEvent], readers: Mapping[str, int] | None = N
     }
 
 
+def readers_wanted(queue: Sequence[ReviewEvent]) -> dict[str, int]:
+    """Return how many annotators must read each item of a queue, by id."""
+    return {event.item_id: int(payload_of(event).get("readers", 1)) for event in queue if event.kind == "open"}
+
+
 def _agreed(verdicts: Mapping[str, Ruling], needed: int, skipped: Ruling | None) -> Ruling:
     decided = [ruling for ruling in verdicts.values() if ruling.outcome != "undecided"]
     if not decided:
@@ -161,7 +166,7 @@ def apply_decisions(
         decisions: the log of decisions, verified.
         config: what to do with flagged questions on which nobody, or nobody in agreement, has decided.
     """
-    opened = {event.item_id: int(payload_of(event).get("readers", 1)) for event in queue if event.kind == "open"}
+    opened = readers_wanted(queue)
     known = rulings(decisions, opened)
     waiting = Ruling("undecided", "flagged; nobody has decided")
     kept: list[Question] = []

@@ -10,7 +10,7 @@ from prefect import task
 from kg.graph import Graph
 from schemas.records import Caption, Perturbation, Question, Reasoning, Rejection, ReviewEvent, Verdict
 from tasks.review.config import ReviewConfig
-from tasks.review.decisions import Ruling, apply_decisions, read_decisions, rulings
+from tasks.review.decisions import Ruling, apply_decisions, read_decisions, readers_wanted, rulings
 from tasks.review.desk import DESK, fill_items, fill_tiles, held_fields, make_desk
 from tasks.review.events import write_events
 from tasks.review.gather import TEXT_KEYS, Texts, draft_items, field_tiles, ids_of, queue_entries
@@ -21,7 +21,7 @@ from tasks.review.rescreen import Screener, hold_what_leaks
 from tasks.review.texts import NOBODY, TextRows, apply_to_texts
 from tasks.store import Shard, ShardInfo, ShardStore, ShardWriter
 
-ITEMS = "items.jsonl"
+ITEMS, QUEUE = "items.jsonl", "queue.jsonl"
 
 
 @task(name="open review", persist_result=False)
@@ -53,14 +53,14 @@ def open_items(
 @task(name="set the desk", persist_result=False)
 def set_desk(queue: Shard, tiling: Sequence[Shard], folder: Path) -> None:
     """Lay the queue where annotators work: `queue.jsonl`, and the desk with all that the page shows."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_events(folder / "queue.jsonl", queue.records("review_events", ReviewEvent))
     lines = queue.path(ITEMS).read_text(encoding="utf-8").splitlines()
     items = [ReviewItem.from_json(line) for line in lines]
     with make_desk(folder / DESK) as desk:
         fill_items(desk, items)
         refresh_states(desk)
         fill_tiles(desk, field_tiles(tiling, {item.field_id for item in items} - held_fields(desk)))
+    # Last: whoever is stopped before this has a desk that holds more than the queue says, never less.
+    write_events(folder / QUEUE, queue.records("review_events", ReviewEvent))
 
 
 @task(name="apply decisions", persist_result=False)
@@ -90,7 +90,8 @@ def apply(
         known = {event.event_id for event in opened}
         events = [*opened, *(event for event in decisions if event.event_id not in known)]
         waiting = {event.item_id: NOBODY for event in opened} if config.undecided == "hold" else {}
-        looked_at, lost = _apply_texts(texts, {**waiting, **rulings(decisions)}, config, out)
+        ruled = rulings(decisions, readers_wanted(opened))
+        looked_at, lost = _apply_texts(texts, {**waiting, **ruled}, config, out)
         out.write_records("questions", kept, Question)
         out.write_records("verdicts", verdicts, Verdict)
         out.write_records("review_events", events, ReviewEvent)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from kg.graph import Edge, Graph, Node
@@ -22,6 +23,7 @@ from schemas.records import (
     Question,
     Reasoning,
     ReasoningStep,
+    Rejection,
     ReviewEvent,
     Slide,
     Tile,
@@ -102,26 +104,26 @@ def small_graph() -> Graph:
     return Graph(nodes, [Edge(name, "SSG:g", "excludes", "SSG:s", None, *source)])
 
 
-def opened(line: dict[str, Any]) -> list[ReviewItem]:
+def opened(line: dict[str, Any], config: ReviewConfig = CONFIG) -> list[ReviewItem]:
     shards = {name: line[name] for name in ("screened", "features", "texts", "graph")}
-    open_items.fn(line["store"], "queue-key", config=CONFIG, **shards)
+    open_items.fn(line["store"], "queue-key", config=config, **shards)
     set_desk.fn(line["store"].open("queue", "queue-key"), line["tiling"], line["folder"])
     with open_desk(line["folder"] / DESK) as desk:
         return [ReviewItem.from_json(row[0]) for row in desk.execute("SELECT content FROM items ORDER BY place")]
 
 
-def decide(line: dict[str, Any], item: ReviewItem, **verdict: Any) -> None:
+def decide(line: dict[str, Any], item: ReviewItem, reader: str = "ann", **verdict: Any) -> None:
     with open_desk(line["folder"] / DESK) as desk:
-        event = record(desk, item, "ann", "blind", {"answer": item.key}, after="")
-        record(desk, item, "ann", "verdict", verdict, after=event.event_id)
+        event = record(desk, item, reader, "blind", {"answer": item.key}, after="")
+        record(desk, item, reader, "verdict", verdict, after=event.event_id)
 
 
-def closed(line: dict[str, Any], flags: dict[str, Any] | None = None) -> Shard:
+def closed(line: dict[str, Any], flags: dict[str, Any] | None = None, config: ReviewConfig = CONFIG) -> Shard:
     collect_log(line["folder"])
     log = line["folder"] / "decisions.jsonl"
     queue = line["store"].open("queue", "queue-key")
     found = flags or {}
-    apply.fn(line["store"], "done", line["screened"], queue, line["texts"], CONFIG, log, lambda questions: (found, []))
+    apply.fn(line["store"], "done", line["screened"], queue, line["texts"], config, log, lambda questions: (found, []))
     done: Shard = line["store"].open("reviewed", "done")
     return done
 
@@ -172,6 +174,27 @@ def test_decisions_on_every_kind_come_through_and_the_counts_hold(line: dict[str
     assert done.info.rejected == {"rejected_by_reviewer": 3, "awaiting_review": 2}
     assert done.info.items_in == 3 + 7
     assert len(done.records("review_events", ReviewEvent)) == 10 + 16
+
+
+def test_one_verdict_on_a_text_that_two_read_leaves_it_waiting(line: dict[str, Any]) -> None:
+    config = CONFIG.model_copy(update={"second_reader_share": 1.0})
+    items = {item.item_id: item for item in opened(line, config)}
+    for name, item in items.items():
+        if name != "cap_0":
+            for reader in ("ann", "ben"):
+                decide(line, item, reader, decision="accept")
+    decide(line, items["cap_0"], decision="reject", reason="no")
+    done = closed(line, config=config)
+    assert done.info.rejected == {"awaiting_review": 1, "rejected_by_reviewer": 1}
+    waiting = next(row for row in done.records("rejections", Rejection) if row.reason == "awaiting_review")
+    assert (waiting.item_id, waiting.detail) == ("cap_0", "read by 1 of 2 annotators")
+
+
+def test_whoever_stops_while_the_desk_is_filled_leaves_no_queue_that_it_does_not_hold(line: dict[str, Any]) -> None:
+    line["tiling"][0].path("slides.parquet").write_bytes(b"torn")
+    with pytest.raises(pa.ArrowInvalid):
+        opened(line)
+    assert not (line["folder"] / "queue.jsonl").exists()
 
 
 def test_an_edit_that_a_reader_guesses_goes_no_further(line: dict[str, Any]) -> None:
