@@ -105,22 +105,22 @@ const COMMANDS = {
 
 document.addEventListener("keydown", (event) => {
   const writing = event.target.closest("textarea, input:not([type=radio], [type=range]), select");
-  const drawer = event.target.closest(".drawer");
+  const drawer = panel.querySelector(".drawer:not([hidden])");
   if (event.key === "Escape" && drawer) { event.preventDefault(); close(); return; }
-  if (event.key === "Enter" && drawer && (event.ctrlKey || event.metaKey || drawer.id === "reject")) {
+  if (event.key === "Enter" && drawer?.contains(event.target) && (event.ctrlKey || event.metaKey || drawer.id === "reject")) {
     event.preventDefault(); drawer.requestSubmit(); return;
   }
   if (writing || event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
   const key = event.key.toLowerCase();
-  const reject = panel.querySelector("#reject:not([hidden])");
   if (/^[0-9]$/.test(key)) {
-    if (reject) { reject.querySelector(`input[value="${key - 1}"]`)?.click(); event.preventDefault(); }
+    if (drawer) { drawer.querySelector(`[name=reason][value="${key - 1}"]`)?.click(); event.preventDefault(); }
     else if (mode() === "blind") {
       const value = key === "0" ? "-1" : String(key - 1);
       panel.querySelector(`[data-blind] button[value="${value}"]`)?.click();
     }
     return;
   }
+  if (drawer) return; // letters are words there, though the cursor stands elsewhere; none of them decides
   if (event.key === "Enter" && mode() === "done" && !event.target.closest("a, button")) panel.querySelector("[data-next]")?.click();
   if (COMMANDS[key]) { event.preventDefault(); COMMANDS[key](); }
 });

@@ -78,6 +78,7 @@ class WholeSlide {
       showNavigator: true,
       navigatorPosition: "TOP_RIGHT",
       navigatorSizeRatio: 0.16,
+      navigatorAutoFade: false,
       animationTime: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.5,
       maxZoomPixelRatio: 4,
       visibilityRatio: 0.3,

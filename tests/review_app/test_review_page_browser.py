@@ -87,6 +87,23 @@ def test_a_whole_item_by_keyboard_alone(chromium: Any, page: Page) -> None:
     assert view.complaints == []
 
 
+def test_letters_typed_while_a_drawer_is_open_decide_nothing(chromium: Any, page: Page) -> None:
+    view = tab(chromium, page, "ann")
+    view.goto(f"/items/{ITEMS[0].public_id}")
+    view.keyboard.press("2")
+    view.wait_for_selector("[data-mode=decide]")
+    for drawer in ("r", "e"):
+        view.keyboard.press(drawer)
+        view.focus("#main")
+        for key in "wasure 0q":
+            view.keyboard.press(key)
+        assert view.locator(".drawer:visible").count() == 1
+        view.keyboard.press("Escape")
+        assert view.locator(".drawer:visible").count() == 0
+    assert view.url.endswith(ITEMS[0].public_id)
+    assert [event.kind for event in page.events()] == ["blind"]
+
+
 def test_the_scales_are_linked(chromium: Any, page: Page) -> None:
     view = tab(chromium, page, "ann")
     view.goto(f"/items/{ITEMS[0].public_id}")
