@@ -142,3 +142,11 @@ async def admin_only(session: SignedIn) -> Session:
 
 
 Admin = Annotated[Session, Depends(admin_only)]
+
+
+async def admin_form(admin: Admin, own: OwnForm) -> Session:
+    """Return an administrator's session, from a form that this page itself made."""
+    return own
+
+
+AdminForm = Annotated[Session, Depends(admin_form)]

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from review_app import scale_bar
+from review_app.access import cookie_name, settings_of
 from schemas.ids import tree_sha256
 
 HERE = Path(__file__).parent
@@ -49,8 +50,6 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 
 def set_cookie(request: Request, response: Any, token: str) -> None:
     """Put the session's token into a cookie that scripts and other sites do not get."""
-    from review_app.access import cookie_name, settings_of
-
     settings = settings_of(request)
     response.set_cookie(
         cookie_name(settings),

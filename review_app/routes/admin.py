@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from review_app import shelf
-from review_app.access import Admin, Desk, OwnForm
+from review_app.access import Admin, AdminForm, Desk
 from review_app.accounts import find_user
 from review_app.pages import render
 from schemas.errors import ReviewError
@@ -18,7 +17,7 @@ from tasks.review.agreement import agreement, human_baseline
 from tasks.review.desk import writing
 from tasks.review.events import payload_of, verify_chain
 from tasks.review.items import ReviewItem
-from tasks.review.journal import events_of
+from tasks.review.journal import events_of, reasons_for_rejection
 
 router = APIRouter(prefix="/admin")
 
@@ -33,18 +32,6 @@ def _by_user(desk: sqlite3.Connection) -> list[dict[str, Any]]:
         " FROM users u ORDER BY u.name"
     )
     return [dict(row) for row in rows]
-
-
-def reasons_for_rejection(desk: sqlite3.Connection) -> list[tuple[str, int]]:
-    """Return how many items stand rejected for each reason; words of one's own are left out."""
-    rows = desk.execute(
-        "SELECT DISTINCT e.item_id, json_extract(e.payload, '$.reason') AS reason FROM events e"
-        " JOIN items i ON i.item_id = e.item_id WHERE i.state = 'reject'"
-        " AND json_extract(e.payload, '$.decision') = 'reject'"
-        " AND e.event_id NOT IN (SELECT json_extract(payload, '$.event_id') FROM events WHERE kind = 'undo')"
-    )
-    given = {(row["item_id"], str(row["reason"]).split(":")[0]) for row in rows}
-    return Counter(reason for _, reason in sorted(given)).most_common()
 
 
 @router.get("")
@@ -77,13 +64,12 @@ def admin_page(request: Request, desk: Desk, session: Admin) -> Response:
 @router.post("/assign")
 def assign(
     desk: Desk,
-    session: OwnForm,
+    session: AdminForm,
     user: Annotated[str, Form(max_length=32)],
     dimension: Annotated[str, Form(pattern=r"^[a-z_]{0,40}$")] = "",
     count: Annotated[int, Form(ge=1, le=100_000)] = 20,
 ) -> Response:
     """Assign items that still want a reader, in the queue's order; assigned items are shown to their readers alone."""
-    _demand_admin(session)
     if find_user(desk, user) is None:
         raise HTTPException(422, "There is no such user.")
     with writing(desk):
@@ -100,9 +86,8 @@ def assign(
 
 
 @router.post("/release")
-def release(desk: Desk, session: OwnForm, user: Annotated[str, Form(max_length=32)]) -> Response:
+def release(desk: Desk, session: AdminForm, user: Annotated[str, Form(max_length=32)]) -> Response:
     """Give what a reader was assigned and has not decided back to everybody."""
-    _demand_admin(session)
     with writing(desk):
         desk.execute(
             "DELETE FROM assignments WHERE user = :user AND item_id NOT IN"
@@ -110,8 +95,3 @@ def release(desk: Desk, session: OwnForm, user: Annotated[str, Form(max_length=3
             {"user": user},
         )
     return RedirectResponse("/admin", 303)
-
-
-def _demand_admin(session: OwnForm) -> None:
-    if session.user.role != "admin":
-        raise HTTPException(403, "Only administrators assign items.")

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import ReviewError
 from tasks.review.items import ReviewItem
+from tasks.review.payloads import REASONS
 
 CANNOT_TELL = -1
-REASONS = (
-    "the key is wrong",
-    "more than one option is right",
-    "no option is right",
-    "it cannot be seen in these images",
-    "the images are not good enough",
-    "the wording is unclear or wrong",
-    "it can be answered without the images",
-)
+_NUMBER = re.compile(r"[0-9]{1,2}")  # `isdigit` takes more: superscripts, and numbers of any length
 _LONGEST_S = 4 * 3600.0
 
 
@@ -37,7 +31,8 @@ def reason_of(form: Mapping[str, str]) -> str:
     Raises:
         ReviewError: there is neither.
     """
-    parts = [REASONS[int(n)] for n in (form.get("reason", ""),) if n.isdigit() and int(n) < len(REASONS)]
+    chosen = form.get("reason", "")
+    parts = [REASONS[int(chosen)]] if _NUMBER.fullmatch(chosen) and int(chosen) < len(REASONS) else []
     own = " ".join(form.get("own_reason", "").split())
     parts += [own] if own else []
     if not parts:
@@ -57,7 +52,7 @@ def edit_of(item: ReviewItem, form: Mapping[str, str]) -> dict[str, Any]:
             new[name] = [form.get(f"{name}_{place}", text).strip() for place, text in enumerate(old)]
         elif isinstance(old, int):
             value = form.get(name, str(old))
-            if not value.isdigit():
+            if not _NUMBER.fullmatch(value):
                 raise ReviewError("the key is no option", remedy="choose one of the options as the key")
             new[name] = int(value)
         else:

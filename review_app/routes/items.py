@@ -8,17 +8,19 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Header, HTTPException, Path, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
 from review_app import shelf
 from review_app.access import Desk, OwnForm, SignedIn, settings_of
 from review_app.accounts import Session, User
 from review_app.pages import render
-from review_app.routes.forms import CANNOT_TELL, REASONS, edit_of, reason_of, seconds
+from review_app.routes.forms import CANNOT_TELL, edit_of, reason_of, seconds
 from review_app.routes.queue import Dimension, PublicId, just_done
 from schemas.errors import ReviewConflictError
 from schemas.records.review import Decision
 from tasks.review.items import ReviewItem
 from tasks.review.journal import KEY_SEEN, record, show_key, write_log
+from tasks.review.payloads import REASONS
 
 router = APIRouter(prefix="/items/{public_id}")
 ItemId = Annotated[str, Path(pattern=r"^item_[0-9a-f]{20}$")]
@@ -141,8 +143,6 @@ async def settle(request: Request, desk: Desk, session: OwnForm, public_id: Item
 async def _decide(
     request: Request, desk: sqlite3.Connection, session: Session, public_id: str, kind: Literal["verdict", "adjudicate"]
 ) -> Response:
-    from starlette.concurrency import run_in_threadpool
-
     form = {name: str(value) for name, value in (await request.form(max_files=0, max_fields=64)).items()}
     return await run_in_threadpool(_write_decision, request, desk, session, public_id, kind, form)
 

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from review_app import shelf
@@ -30,6 +30,8 @@ def queue_page(
     after: PublicId = "",
 ) -> Response:
     """Show the queue, filtered, with progress."""
+    if show == "differ" and not session.user.settles:
+        raise HTTPException(403, "Only adjudicators see what readers differ on.")
     rows, total = shelf.queue(desk, session.user, show, dimension, page)
     return render(
         request,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
@@ -199,13 +198,3 @@ def write_events(path: Path, events: Iterable[ReviewEvent]) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text("".join(event_line(event) for event in events), encoding="utf-8")
     draft.replace(path)
-
-
-def append_event(path: Path, event: ReviewEvent) -> None:
-    """Append one event in one write and wait until it is on disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(descriptor, event_line(event).encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from tasks.review.decisions import Ruling, rulings
 from tasks.review.desk import DESK, open_desk, writing
 from tasks.review.events import event_line, new_event, now, payload_of
 from tasks.review.items import ReviewItem
-from tasks.review.payloads import EDITABLE
+from tasks.review.payloads import EDITABLE, REASONS
 
 LOG = "decisions.jsonl"
 _COLUMNS = "event_id, item_id, reviewer, kind, payload, at, duration_s, previous"
 _TAIL_BYTES = 1 << 18
+OWN_WORDS = "a reason in their own words"
 KEY_SEEN = "you have seen the key of this item, to settle it"
 
 
@@ -169,6 +171,26 @@ def _update_standing(connection: sqlite3.Connection, event: ReviewEvent, payload
         " decision = excluded.decision, latest = excluded.latest",
         (event.item_id, event.reviewer, answered, decision, event.event_id),
     )
+
+
+def reasons_for_rejection(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Return how many items stand rejected for each reason of the list; those in people's own words are counted alone.
+
+    An item whose readers named different reasons counts for each.
+    """
+    rows = connection.execute(
+        "SELECT DISTINCT e.item_id, json_extract(e.payload, '$.reason') AS reason FROM events e"
+        " JOIN items i ON i.item_id = e.item_id WHERE i.state = 'reject'"
+        " AND json_extract(e.payload, '$.decision') = 'reject'"
+        " AND e.event_id NOT IN (SELECT json_extract(payload, '$.event_id') FROM events WHERE kind = 'undo')"
+    )
+    given = {(row["item_id"], _listed(str(row["reason"]))) for row in rows}
+    return Counter(reason for _, reason in sorted(given)).most_common()
+
+
+def _listed(reason: str) -> str:
+    head = reason.split(": ", maxsplit=1)[0]
+    return head if head in REASONS else OWN_WORDS
 
 
 def state_of(connection: sqlite3.Connection, item: ReviewItem) -> str:

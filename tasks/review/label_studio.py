@@ -24,17 +24,11 @@ from schemas.errors import InputError, ReviewError
 from schemas.records.shared import SCALES
 from tasks.review.items import ReviewItem
 from tasks.review.journal import record
+from tasks.review.payloads import REASONS
 
 UNTOLD = "The images do not tell"
 SOUND = "sound"
-FAULTS = (
-    "more than one option is right",
-    "no option is right",
-    "it cannot be seen in these images",
-    "the images are not good enough",
-    "the wording is unclear or wrong",
-    "it can be answered without the images",
-)
+FAULTS = REASONS[1:]  # whoever has not seen the key cannot say that it is wrong
 _BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
 _BATCH = 50
 

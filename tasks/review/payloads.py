@@ -26,6 +26,16 @@ EDITABLE = {
     "reasoning": ("observe", "think"),
 }
 """What can be edited, by kind of item; a negative is certified by its construction, so it is taken or left."""
+REASONS = (
+    "the key is wrong",
+    "more than one option is right",
+    "no option is right",
+    "it cannot be seen in these images",
+    "the images are not good enough",
+    "the wording is unclear or wrong",
+    "it can be answered without the images",
+)
+"""Why an item is rejected, to choose from; words of one's own may follow after a colon, or stand alone."""
 _EDITABLE = tuple(name for names in EDITABLE.values() for name in names)
 _TEXTS = ("question", "rationale", "text", "observe")
 MAX_TEXT = 4000

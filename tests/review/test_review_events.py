@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import ReviewError
 from schemas.records import ReviewEvent
-from tasks.review.events import append_event, new_event, payload_of, read_events, verify_chain, write_events
+from tasks.review.events import event_line, new_event, payload_of, read_events, verify_chain, write_events
 from tasks.review.queue import open_queue
 
 AT = "2026-01-02T03:04:05Z"
@@ -54,8 +54,7 @@ def test_equal_flags_in_any_order_give_equal_bytes(tmp_path: Path) -> None:
 
 def test_a_log_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    for event in decided():
-        append_event(log, event)
+    write_events(log, decided())
     assert read_events(log) == decided()
 
 
@@ -163,7 +162,7 @@ def test_a_time_that_is_not_utc_is_refused(at: str) -> None:
 )
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: str | None, message: str) -> None:
     log = tmp_path / "log.jsonl"
-    append_event(log, decided()[0])
+    log.write_text(event_line(decided()[0]))
     row = {**json.loads(log.read_text()), "kind": "delete"}
     log.write_text(log.read_text() + (line if line is not None else json.dumps(row)) + "\n")
     with pytest.raises(ReviewError, match=message):

@@ -110,6 +110,7 @@ def test_signing_out_ends_the_session_for_good(page: Page) -> None:
 def test_annotators_do_not_get_at_what_is_for_administrators(page: Page) -> None:
     client = page.client("ann")
     assert client.get("/admin").status_code == 403
+    assert client.get("/?show=differ").status_code == 403
     for verb in ("assign", "release"):
         assert client.post(f"/admin/{verb}", data={"csrf": page.csrf(client), "user": "ann"}).status_code == 403
     assert page.send(client, "ann", 0, "adjudicate", decision="accept").status_code == 403
@@ -147,6 +148,15 @@ def test_a_text_that_is_too_long_is_refused(page: Page) -> None:
     for number in (1, 2):
         form = {"question": "x" * 4001} if number == 1 else {"options_0": "x" * 50_000}
         assert page.send(client, "ann", 0, "verdict", decision="edit", **form).status_code == 422
+    assert len(page.events()) == 1
+
+
+def test_numbers_that_only_look_like_numbers_are_refused(page: Page) -> None:
+    client = page.client("ann")
+    page.send(client, "ann", 0, "blind", answer=1)
+    for number in ("\u00b2", "\u0664", "-1", "1 ", "7", "99", "9" * 5000):
+        assert page.send(client, "ann", 0, "verdict", decision="reject", reason=number).status_code == 422, number
+        assert page.send(client, "ann", 0, "verdict", decision="edit", answer_index=number).status_code == 422, number
     assert len(page.events()) == 1
 
 

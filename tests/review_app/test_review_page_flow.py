@@ -34,7 +34,11 @@ def test_a_rejection_carries_its_reason(page: Page) -> None:
     page.send(client, "ann", 0, "verdict", decision="reject", reason="1", own_reason=" both  solid ")
     payload = json.loads(page.events()[-1].payload)
     assert payload == {"decision": "reject", "reason": "more than one option is right: both solid"}
-    assert "more than one option is right" in page.client("ada").get("/admin").text
+    decide(page, "ann", 5, decision="reject", own_reason="odd: very odd")
+    text = page.client("ada").get("/admin").text
+    assert "<b>1</b> more than one option is right<" in text
+    assert "<b>1</b> a reason in their own words<" in text
+    assert "odd<" not in text
 
 
 def test_an_edit_holds_what_was_changed_and_nothing_else(page: Page) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,27 @@ def test_status_verifies_and_counts(run: Path) -> None:
     assert "12 items: 12 flagged, 0 drawn at random; 8 events, chain holds" in invoke("status", "--out", str(run))
 
 
+def test_status_of_a_desk_that_a_kill_left_before_the_queue_counts_what_is_there(run: Path) -> None:
+    with open_desk(run / "review" / "desk.sqlite") as desk:
+        desk.execute("UPDATE items SET open = 0 WHERE place = 5")
+    assert json.loads(invoke("status", "--out", str(run), "--json"))["states"]["to_read"] == 10
+
+
+def test_without_the_pages_packages_status_works_and_users_says_what_to_install(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("review_app", "argon2", "fastapi")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("argon2", "fastapi"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert json.loads(invoke("status", "--out", str(run), "--json"))["events"] == 8
+    for arguments in (["list"], ["add", "zoe", "--no-password"], ["remove", "ann"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(["review", "users", *arguments, "--out", str(run)])
+        assert stopped.value.code == 2
+        assert ".[review]" in capsys.readouterr().err
+
+
 def test_agreement_is_printed_with_intervals_and_the_human_baseline(run: Path) -> None:
     told = json.loads(invoke("agreement", "--out", str(run), "--json"))
     whole = told["agreement"][0]
@@ -105,6 +127,16 @@ def test_serve_refuses_what_is_not_safe(
         main(["review", "serve", *place, *arguments])
     assert stopped.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_another_desks_log_stops_the_server_before_anybody_reads(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "review" / "decisions.jsonl").write_text('{"event_id": "of another desk"}\n')
+    with pytest.raises(SystemExit) as stopped:
+        main(["review", "serve", "--out", str(run), "--port", "0"])
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert "decisions that are not this desk's" in told
+    assert "\n" not in told
 
 
 def test_without_users_other_machines_are_not_listened_to(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

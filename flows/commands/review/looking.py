@@ -20,10 +20,9 @@ _SHOWN = 20
 @json_option
 def status(out: Path, as_json: bool) -> None:
     """Say how many items are flagged, read and decided, why items were rejected, and verify both logs."""
-    from review_app.routes.admin import reasons_for_rejection
     from tasks.review.desk import open_desk
     from tasks.review.events import payload_of, read_events, verify_chain
-    from tasks.review.journal import events_of
+    from tasks.review.journal import events_of, reasons_for_rejection
 
     with open_desk(desk_file(out)) as desk:
         queue = read_events(out / "review" / "queue.jsonl")
@@ -33,7 +32,10 @@ def status(out: Path, as_json: bool) -> None:
         states = {row["item_id"]: row["state"] for row in desk.execute("SELECT item_id, state FROM items WHERE open")}
         reasons = dict(reasons_for_rejection(desk))
         undecided = ("to_read", "second", "differ")
-        rows = [{"item_id": event.item_id, **payload_of(event), "state": states[event.item_id]} for event in queue]
+        rows = [
+            {"item_id": event.item_id, **payload_of(event), "state": states.get(event.item_id, "to_read")}
+            for event in queue
+        ]
     flagged = sum(any(reason["reader"] != "audit" for reason in row["reasons"]) for row in rows)
     counts = Counter(row["state"] for row in rows)
     result = {

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 
 from flows.commands.options import json_option, say
-from flows.commands.review.place import desk_file, out_option
+from flows.commands.review.place import EXTRA, desk_file, out_option
+
+
+def _accounts() -> ModuleType:
+    from schemas.errors import MissingExtraError
+
+    try:
+        from review_app import accounts
+    except ImportError as error:
+        raise MissingExtraError("users and their passwords need argon2-cffi", remedy=EXTRA) from error
+    return accounts
 
 
 @click.group(name="users")
@@ -25,7 +36,6 @@ def users() -> None:
 @out_option
 def add(name: str, role: str, no_password: bool, out: Path) -> None:
     """Add NAME, or give NAME a new role and password; the password is asked for, or read from standard input."""
-    from review_app.accounts import add_user
     from tasks.review.desk import open_desk
 
     with open_desk(desk_file(out)) as desk:
@@ -35,7 +45,7 @@ def add(name: str, role: str, no_password: bool, out: Path) -> None:
             password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         else:
             password = sys.stdin.readline().rstrip("\r\n")
-        add_user(desk, name, role, password)
+        _accounts().add_user(desk, name, role, password)
     click.echo(f"{name} may sign in as {role}")
 
 
@@ -44,11 +54,10 @@ def add(name: str, role: str, no_password: bool, out: Path) -> None:
 @out_option
 def remove(name: str, out: Path) -> None:
     """Keep NAME out from now on; what NAME said stays in the log."""
-    from review_app.accounts import deactivate
     from tasks.review.desk import open_desk
 
     with open_desk(desk_file(out)) as desk:
-        deactivate(desk, name)
+        _accounts().deactivate(desk, name)
     click.echo(f"{name} may no longer sign in")
 
 
@@ -57,11 +66,10 @@ def remove(name: str, out: Path) -> None:
 @json_option
 def list_users(out: Path, as_json: bool) -> None:
     """List users and roles."""
-    from review_app.accounts import users as known
     from tasks.review.desk import open_desk
 
     with open_desk(desk_file(out)) as desk:
-        found = known(desk)
+        found = _accounts().users(desk)
     rows = [{"name": user.name, "role": user.role, "active": user.active} for user in found]
     lines = [f"{user.name:<34}{user.role:<13}{'' if user.active else 'inactive'}" for user in found]
     say({"users": rows}, as_json, lines or ["nobody; add users with `slidesmith review users add NAME`"])

@@ -43,7 +43,7 @@ def serve(
     add users first (`slidesmith review users add NAME`) and give --cert and --key, or put a proxy with TLS in front.
     """
     from schemas.errors import InputError, MissingExtraError
-    from tasks.review.journal import LOG
+    from tasks.review.journal import LOG, collect_log
 
     try:
         import uvicorn
@@ -67,6 +67,7 @@ def serve(
         user_header=user_header,
         proxies=proxies or (("127.0.0.1", "::1") if behind_tls or user_header else ()),
     )
+    collect_log(desk.parent)  # a log that is another desk's stops the server, not the first reader
     token = secrets.token_urlsafe(24) if local and not user_header and not behind_tls else None
     app = create_app(settings, token)
     server = uvicorn.Server(
