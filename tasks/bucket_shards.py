@@ -1,112 +1,24 @@
 """Shards in a bucket (`s3://`), shared by machines: a folder on each machine holds what was made or needed there.
 
-A shard's files are uploaded first and its summary last, so a shard that can be found is whole. A file is fetched when
-it is asked for and compared with the digest in the summary: finding out that a slide is tiled costs one small request,
-not its tiles.
+A shard's files are uploaded first, each under a name that holds its digest, and its summary last, by a put that fails
+where one is there: a shard that can be found is whole and never changes, and of two makers the first wins. A file is
+fetched when it is asked for and compared with the digest in the summary: finding out that a slide is tiled costs one
+small request, once on each machine, not its tiles.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
-import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from schemas.errors import MissingExtraError, StoreError
-from schemas.ids import file_sha256
+from schemas.ids import digest, file_sha256
+from tasks.bucket import Bucket
 from tasks.store import SUMMARY, Shard, ShardInfo, ShardStore
-
-PATIENCE_S = 120.0  # for a service that does not answer; then the run ends, and a rerun goes on
-
-Result = TypeVar("Result")
-
-
-class Bucket:
-    """One prefix of a bucket; credentials and endpoint come from the environment as for every S3 client."""
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri.rstrip("/")
-
-    def __reduce__(self) -> tuple[type[Bucket], tuple[str]]:
-        return Bucket, (self.uri,)  # a connection does not travel to other processes
-
-    @functools.cached_property
-    def _files(self) -> Any:
-        import fsspec
-
-        return fsspec.core.url_to_fs(self.uri, use_listings_cache=False, skip_instance_cache=True)[0]
-
-    def read(self, path: str) -> bytes | None:
-        """Return a small file's bytes, or None where there is none."""
-        try:
-            return bytes(self._patiently(lambda files: files.cat_file(self._at(path))))
-        except FileNotFoundError:
-            return None
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a small file."""
-        self._put(lambda files: files.pipe_file(self._at(path), data))
-
-    def upload(self, source: Path, path: str) -> None:
-        """Upload a file."""
-        self._put(lambda files: files.put_file(str(source), self._at(path)))
-
-    def download(self, path: str, place: Path) -> None:
-        """Download a file.
-
-        Raises:
-            StoreError: it is not there.
-        """
-        try:
-            self._patiently(lambda files: files.get_file(self._at(path), str(place)))
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.uri}/{path} is missing", remedy="delete its shard there and run again") from error
-
-    def _put(self, action: Callable[[Any], None]) -> None:
-        try:
-            self._patiently(action)
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.uri}: there is no such bucket", remedy="create it, or correct `shards`") from error
-
-    def _at(self, path: str) -> str:
-        return f"{self.uri}/{path}"
-
-    def _patiently(self, action: Callable[[Any], Result]) -> Result:
-        """Do something with the bucket, again and again while the service does not answer.
-
-        Raises:
-            FileNotFoundError: what is asked for is not there.
-            StoreError: the service refuses, or did not answer for two minutes.
-        """
-        import tenacity
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        troubles = (OSError, BotoCoreError, ClientError, TimeoutError)
-        attempts = tenacity.Retrying(
-            stop=tenacity.stop_after_delay(PATIENCE_S),
-            wait=tenacity.wait_random_exponential(max=10),
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, troubles) and not _final(error)),
-            reraise=True,
-        )
-        try:
-            return attempts(lambda: action(self._files))
-        except FileNotFoundError:
-            raise
-        except troubles as error:
-            problem = f"{self.uri} cannot be used: {type(error).__name__}: {error}"
-            raise StoreError(problem, remedy="check address, credentials and network, then run again") from error
-
-
-def _final(error: BaseException) -> bool:
-    from botocore.exceptions import NoCredentialsError, PartialCredentialsError
-
-    refusals = (FileNotFoundError, PermissionError, NoCredentialsError, PartialCredentialsError)
-    return isinstance(error, refusals)
 
 
 @dataclass(frozen=True)
@@ -119,15 +31,22 @@ class _Origin:
         descriptor, partial = tempfile.mkstemp(prefix=f".{name}.", dir=place.parent)
         os.close(descriptor)
         try:
-            self.bucket.download(f"{self.shard}/{name}", Path(partial))
+            self.bucket.download(path := _named(self.shard, name, sha256), Path(partial))
             if file_sha256(Path(partial)) != sha256:
-                raise StoreError(
-                    f"{self.bucket.uri}/{self.shard}/{name} is not what its summary says",
-                    remedy="delete that shard in the bucket and run again",
-                )
+                raise self._broken(place.parent, f"{path} is not what its summary says")
             Path(partial).replace(place)
+        except FileNotFoundError as error:
+            raise self._broken(place.parent, f"{path} is missing") from error
         finally:
             Path(partial).unlink(missing_ok=True)
+
+    def _broken(self, folder: Path, problem: str) -> StoreError:
+        shutil.rmtree(folder, ignore_errors=True)  # so that the next run asks the bucket what it holds
+        return StoreError(f"{self.bucket.uri}/{problem}", remedy="delete that shard in the bucket and run again")
+
+
+def _named(shard: str, name: str, sha256: str) -> str:
+    return f"{shard}/{sha256}-{name}"
 
 
 class BucketShardStore(ShardStore):
@@ -154,23 +73,58 @@ class BucketShardStore(ShardStore):
         self.bucket = Bucket(uri)
 
     def find(self, stage: str, key: str) -> Shard | None:
-        """Return the shard, or None while its work is not done on any machine."""
-        origin = _Origin(self.bucket, f"{stage}/{key}")
-        if here := super().find(stage, key):
-            return Shard(self.root / stage / key, here.info, origin)
-        summary = self.bucket.read(f"{stage}/{key}/{SUMMARY}")
-        if summary is None:
-            return None
-        try:
-            info = ShardInfo(**json.loads(summary))
-        except (ValueError, TypeError) as error:
-            where = f"{self.bucket.uri}/{stage}/{key}/{SUMMARY}"
-            raise StoreError(f"{where} is torn", remedy="delete that shard in the bucket and run again") from error
-        return Shard(self.root / stage / key, info, origin)
+        """Return the shard, or None while its work is not done on any machine.
 
-    def _publish(self, folder: Path, stage: str, key: str) -> None:
-        for path in sorted(folder.iterdir()):
-            if path.name != SUMMARY:
-                self.bucket.upload(path, f"{stage}/{key}/{path.name}")
-        self.bucket.write(f"{stage}/{key}/{SUMMARY}", (folder / SUMMARY).read_bytes())
-        super()._publish(folder, stage, key)
+        What this machine made before it was told of the bucket is uploaded.
+        """
+        here = super().find(stage, key)
+        place = self.root / stage / key
+        if here is None or not self._mark(place).exists():
+            info = self._share(place, here.info) if here else self._shared(stage, key)
+            if info is None:
+                return None
+            self._adopt(place, info)
+            here = Shard(place, info)
+        return Shard(place, here.info, _Origin(self.bucket, f"{stage}/{key}"))
+
+    def _mark(self, folder: Path) -> Path:
+        """Return the file that says that what lies in a folder is what this bucket holds."""
+        return folder / f".in-{digest(self.bucket.uri)[:16]}"
+
+    def _shared(self, stage: str, key: str) -> ShardInfo | None:
+        path = f"{stage}/{key}/{SUMMARY}"
+        summary = self.bucket.read(path)
+        try:
+            return None if summary is None else ShardInfo.from_bytes(summary)
+        except (ValueError, TypeError) as error:
+            where = f"{self.bucket.uri}/{path}"
+            raise StoreError(f"{where} is torn", remedy="delete that shard in the bucket and run again") from error
+
+    def _share(self, folder: Path, info: ShardInfo) -> ShardInfo:
+        """Upload a whole shard, unless it is there; return what is there then."""
+        shard = f"{info.stage}/{info.key}"
+        if there := self._shared(info.stage, info.key):
+            return there
+        for name, sha256 in info.sha256.items():
+            self.bucket.upload(folder / name, _named(shard, name, sha256))
+        if self.bucket.create(f"{shard}/{SUMMARY}", info.to_bytes()):
+            return info
+        return self._shared(info.stage, info.key) or info
+
+    def _adopt(self, folder: Path, info: ShardInfo) -> None:
+        """Make a folder one of what the bucket holds: what differs goes, the summary comes, the mark last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, sha256 in info.sha256.items():
+            if (folder / name).exists() and file_sha256(folder / name) != sha256:
+                (folder / name).unlink(missing_ok=True)
+        for path, content in ((folder / SUMMARY, info.to_bytes()), (self._mark(folder), b"")):
+            descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
+            os.close(descriptor)
+            Path(partial).write_bytes(content)
+            Path(partial).replace(path)
+
+    def _publish(self, folder: Path, info: ShardInfo) -> ShardInfo:
+        there = self._share(folder, info)
+        self._adopt(folder, there)
+        super()._publish(folder, there)
+        return there

@@ -50,6 +50,15 @@ class ShardInfo:
     wall_s: float
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def from_bytes(cls, summary: bytes) -> ShardInfo:
+        """Return what a summary file says; raise ValueError or TypeError where it is torn."""
+        return cls(**json.loads(summary))
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the summary file."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True).encode()
+
     def check_counts(self) -> None:
         """Raise CountsError unless items in = items out + items rejected."""
         lost = self.items_in - self.items_out - sum(self.rejected.values())
@@ -189,7 +198,7 @@ class ShardStore:
         """Return the shard, or None while its work is not done."""
         folder = self.root / stage / key
         try:
-            info = ShardInfo(**json.loads((folder / SUMMARY).read_text()))
+            info = ShardInfo.from_bytes((folder / SUMMARY).read_bytes())
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
@@ -211,7 +220,8 @@ class ShardStore:
         """Return the shard's summary, making it first where it is missing, and whether it was found.
 
         `make` writes into a hidden folder beside the final place; one rename publishes it. Killed before the rename,
-        nothing is visible; two makers of one key: the first rename wins and the second discards its copy.
+        nothing is visible; two makers of one key: the first rename wins, the second discards its copy and is told what
+        the first made.
         """
         if found := self.find(stage, key):
             return found.info, True
@@ -233,20 +243,23 @@ class ShardStore:
                 facts=writer.facts,
             )
             info.check_counts()
-            (folder / SUMMARY).write_text(json.dumps(asdict(info), indent=1, sort_keys=True))
+            (folder / SUMMARY).write_bytes(info.to_bytes())
             settle(*folder.rglob("*"), folder)
-            self._publish(folder, stage, key)
+            there = self._publish(folder, info)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         _log.info("%s: %d in, %d out in %.1f s", stage, info.items_in, info.items_out, info.wall_s, extra=asdict(info))
-        return info, False
+        return there, there != info
 
-    def _publish(self, folder: Path, stage: str, key: str) -> None:
+    def _publish(self, folder: Path, info: ShardInfo) -> ShardInfo:
+        """Put a shard that was made to its place; return what is there then, which may be another maker's."""
         try:
-            folder.rename(self.root / stage / key)
+            folder.rename(self.root / info.stage / info.key)
         except OSError:
-            if self.find(stage, key) is None:
-                raise
+            if found := self.find(info.stage, info.key):
+                return found.info
+            raise
+        return info
 
     def sweep(self, older_than_s: float = 86_400.0) -> int:
         """Remove hidden folders that killed makers left behind; return how many."""

@@ -14,7 +14,7 @@ import yaml
 
 from flows.config import load_config
 from flows.plan import make_plan
-from tasks.bucket_shards import Bucket
+from tasks.bucket import Bucket
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARDS = "s3://lab-bucket/shards"
@@ -79,7 +79,7 @@ def test_dask_and_a_bucket_give_the_shards_of_threads_and_a_folder(
     }
     assert digests(summaries) == in_folder(threads)
     for shard, files in digests(summaries).items():
-        assert {f"{shard}/{name}" for name in files} <= set(keys)
+        assert {f"{shard}/{sha256}-{name}" for name, sha256 in files.items()} <= set(keys)
     # A machine that has just joined finds everything done.
     config = load_config(work.parent.parent / "run.yaml", out=str(tmp_path / "joined"))
     plan = make_plan(config)
