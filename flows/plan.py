@@ -106,7 +106,8 @@ class Plan:
     def report_files(self) -> tuple[dict[str, str], Path]:
         """Return the report files (relative path -> patient) and the folder that they are relative to."""
         if self.config.reports is not None:
-            return {self.config.reports.name: ""}, self.config.reports.parent
+            reports = self.config.reports.resolve()  # a link of the user's own may lead anywhere
+            return {reports.name: ""}, reports.parent
         listed = {source.report: source.patient_id for source in self.sources if source.report}
         root = self.config.manifest.parent if self.config.manifest else self.config.slides
         return listed, root

@@ -25,8 +25,9 @@ def read_reports(sources: Mapping[str, str], root: Path) -> tuple[list[Report], 
         root: folder of the report files.
 
     Returns:
-        Reports in order of path and place in the file; rejections `missing_file`, `unreadable` (not UTF-8),
-        `empty_report`, `unknown_patient` and, for a second equal report of a patient, `near_duplicate`.
+        Reports in order of path and place in the file; rejections `missing_file` (or outside the folder),
+        `unreadable` (not UTF-8), `empty_report`, `unknown_patient` and, for a second equal report of a patient,
+        `near_duplicate`.
 
     Raises:
         FileFormatError: a file is malformed (named with its line) or of an unknown kind.
@@ -44,8 +45,12 @@ def _read(path: str, root: Path, rejections: list[Rejection]) -> list[RawReport]
     suffix = PurePosixPath(path).suffix.lower()
     if suffix not in READERS:
         raise FileFormatError(f"{path}: unknown kind of report file", remedy=f"use one of {', '.join(READERS)}")
+    place = (root / path).resolve()
+    if not place.is_relative_to(root.resolve()):
+        rejections.append(_rejection(path, "missing_file", "report file leads outside the folder of the reports"))
+        return []
     try:
-        text = (root / path).read_text(encoding="utf-8-sig")
+        text = place.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         rejections.append(_rejection(path, "missing_file", "no such report file"))
         return []

@@ -10,12 +10,13 @@ from schemas.ids import file_sha256
 from schemas.records import Rejection
 from schemas.rejection import Reason
 from tasks.tiling.hashing import slide_files, slide_sha256, stamp
-from tasks.tiling.remote import LIBRARY_FAULTS, remote_sha256
+from tasks.tiling.remote import LIBRARY_FAULTS, leaves_the_network, remote_sha256, remote_state
 from tasks.tiling.sheet import read_manifest
 
 SLIDE_SUFFIXES = frozenset(
     {".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".dcm", ".czi"}
 )
+_OUTSIDE = "leads outside the folder of the manifest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class SlideSource:
     annotations: str | None = None
     annotations_sha256: str | None = None
     modified_ns: int = 0
+    version: str = ""
+    """What the store said of a remote slide's content when it was listed."""
 
     @property
     def location(self) -> str:
@@ -109,9 +112,18 @@ def _listed_without_manifest(slides: Path) -> list[dict[str, str]]:
 
 
 def _source(row: dict[str, str], roots: list[Path], cache: Path | None, *, links: bool) -> SlideSource | Rejection:
-    uri = row["path"]
+    uri, annotations = row["path"], row.get("annotations")
+    if annotations and _locate(annotations, roots[:1])[0] == _OUTSIDE:
+        return _rejected(uri, "missing_file", f"has annotations in {annotations}, which {_OUTSIDE}")
     if is_url(uri):
         return _remote_source(row, roots[0], cache)
+    return _local_source(row, roots, cache, links=links)
+
+
+def _local_source(
+    row: dict[str, str], roots: list[Path], cache: Path | None, *, links: bool
+) -> SlideSource | Rejection:
+    uri = row["path"]
     path, root = _locate(uri, roots, links=links)
     if isinstance(path, str):
         return _rejected(uri, "missing_file", path)
@@ -129,7 +141,15 @@ def _source(row: dict[str, str], roots: list[Path], cache: Path | None, *, links
 
 
 def _described(
-    row: dict[str, str], root: Path, *, path: Path, name: str, sha256: str, size_bytes: int, modified_ns: int
+    row: dict[str, str],
+    root: Path,
+    *,
+    path: Path,
+    name: str,
+    sha256: str,
+    size_bytes: int,
+    modified_ns: int = 0,
+    version: str = "",
 ) -> SlideSource:
     annotations = row.get("annotations") or None
     file = _locate(annotations, [root])[0] if annotations else None
@@ -141,6 +161,7 @@ def _described(
         sha256=sha256,
         size_bytes=size_bytes,
         modified_ns=modified_ns,
+        version=version,
         root=root,
         organ=row.get("organ") or None,
         stain=row.get("stain") or "H&E",
@@ -168,20 +189,23 @@ def _locate(uri: str, roots: list[Path], *, links: bool = False) -> tuple[Path |
             continue
         if links or path.is_relative_to(root):
             return path, root
-        problem = "leads outside the folder of the manifest"
+        problem = _OUTSIDE
     return problem, roots[0]
 
 
 def _remote_source(row: dict[str, str], root: Path, cache: Path | None) -> SlideSource | Rejection:
     url = row["path"]
+    if leaves_the_network(url):
+        return _rejected(url, "missing_file", f"{_OUTSIDE}; give a path, or a plain url")
     try:
-        sha256, size = remote_sha256(url, cache)
+        size, version = remote_state(url)
+        sha256 = remote_sha256(url, (size, version), cache)
     except FileNotFoundError:
         return _rejected(url, "missing_file", "does not exist")
     except (*LIBRARY_FAULTS, ImportError) as error:
         return _rejected(url, "unreadable", f"cannot be read: {error}")
     name = url.rsplit("/", 1)[-1]
-    return _described(row, root, path=Path(), name=name, sha256=sha256, size_bytes=size, modified_ns=0)
+    return _described(row, root, path=Path(), name=name, sha256=sha256, size_bytes=size, version=version)
 
 
 def _rejected(uri: str, reason: Reason, problem: str) -> Rejection:

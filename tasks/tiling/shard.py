@@ -15,6 +15,7 @@ from tasks.tiling.overlay import draw_overlay
 from tasks.tiling.overview import read_overview
 from tasks.tiling.readers.choice import ReaderChoice, open_reader
 from tasks.tiling.readers.protocol import SlideReader
+from tasks.tiling.remote import remote_sha256, remote_state
 from tasks.tiling.rows import slide_facts, slide_record, tile_facts
 from tasks.tiling.scales import plan_scales, slide_mpp
 
@@ -41,20 +42,27 @@ def tile_slide(source: SlideSource, config: TilingConfig, out: ShardWriter) -> N
         _write_refusal(source, refused, out)
 
 
-def _state(source: SlideSource) -> tuple[int, int] | None:
-    """Return size and modification time, after making sure that the content is still what was hashed."""
-    if is_url(source.uri):
-        return None
+def _state(source: SlideSource) -> tuple[int, int | str]:
+    """Return size and modification time, or a store's version, of a content that is made sure to be what was hashed."""
     try:
-        state = stamp(slide_files(source.path))
-        known = source.size_bytes, source.modified_ns
-        if state != known and slide_sha256(source.path) != source.sha256:
-            raise RefusedSlideError("changed since it was listed", reason="changed_while_read", remedy="run again")
+        if is_url(source.uri):
+            remote = remote_state(source.uri)
+            if remote != (source.size_bytes, source.version):
+                _check(source, remote_sha256(source.uri, remote, None))
+            return remote
+        local = stamp(slide_files(source.path))
+        if local != (source.size_bytes, source.modified_ns):
+            _check(source, slide_sha256(source.path))
     except FileNotFoundError as error:
         raise RefusedSlideError("has gone", reason="missing_file") from error
     except OSError as error:
         raise RefusedSlideError(f"cannot be read: {error.strerror}", reason="unreadable") from error
-    return state
+    return local
+
+
+def _check(source: SlideSource, sha256: str) -> None:
+    if sha256 != source.sha256:
+        raise RefusedSlideError("changed since it was listed", reason="changed_while_read", remedy="run again")
 
 
 def _tile(

@@ -37,6 +37,18 @@ def test_a_headed_text_is_split_at_its_headings() -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["../secret.txt", "link.txt", "{outside}"])
+def test_a_report_outside_the_folder_is_not_read(tmp_path: Path, path: str) -> None:
+    outside = tmp_path / "secret.txt"
+    outside.write_text(TEXT)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "link.txt").symlink_to(outside)
+    reports, (rejected,) = read_reports({path.format(outside=outside): "P1"}, inside)
+    assert reports == []
+    assert rejected.reason == "missing_file"
+
+
 @given(st.text("aB .:\n<>/", max_size=80))
 def test_splitting_never_loses_a_letter_of_an_untitled_text(text: str) -> None:
     letters = "".join(character for character in text if character in "aB")

@@ -110,6 +110,39 @@ def test_a_path_that_leads_out_of_the_folder_is_rejected(tmp_path: Path, path: s
     assert [row.reason for row in rejections] == ["missing_file"]
 
 
+def test_annotations_that_lead_out_of_the_folder_reject_the_slide(tmp_path: Path) -> None:
+    _slide(tmp_path, "secret.geojson", b"{}")
+    _slide(tmp_path, "inside/s1.svs")
+    manifest = _manifest(tmp_path / "inside", "s1.svs,P1,../secret.geojson", columns="path,patient_id,annotations")
+    sources, (rejected,) = read_sources(tmp_path / "inside", manifest=manifest)
+    assert sources == []
+    assert rejected.detail.endswith(
+        "has annotations in ../secret.geojson, which leads outside the folder of the manifest"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file://{outside}",
+        "local://{outside}",
+        "FILE://{outside}",
+        "simplecache::file://{outside}",
+        "zip://a.svs::{outside}",
+        "generic://file://{outside}",
+        "a://../outside.svs",
+    ],
+)
+def test_a_url_to_a_file_of_this_machine_is_rejected(tmp_path: Path, url: str) -> None:
+    outside = _slide(tmp_path, "outside.svs")
+    (tmp_path / "inside").mkdir()
+    manifest = _manifest(tmp_path / "inside", f"{url.format(outside=outside)},P1", columns="path,patient_id")
+    sources, (rejected,) = read_sources(tmp_path / "inside", manifest=manifest)
+    assert sources == []
+    assert rejected.reason == "missing_file"
+    assert "leads outside the folder of the manifest" in rejected.detail
+
+
 def test_a_folder_may_hold_links_to_slides_elsewhere(tmp_path: Path) -> None:
     outside = _slide(tmp_path, "archive/0001.svs")
     (tmp_path / "links").mkdir()

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from schemas.errors import StoreError
+from schemas.records import Rejection
 from tasks.store import ShardStore
 from tasks.tiling import remote
 from tasks.tiling.config import TilingConfig
 from tasks.tiling.manifest import read_sources
+from tasks.tiling.overview import read_overview
 from tasks.tiling.readers.choice import open_reader
 from tasks.tiling.shard import tile_slide
 
@@ -32,6 +34,8 @@ class Store:
         server = pytest.importorskip("moto.server")
         self._app = server.DomainDispatcherApplication(server.create_backend_app)
         self.asked: Counter[str] = Counter()
+        self.to_fail = 0
+        """How many of the next reads are answered with `SlowDown`."""
         self.port = 0
 
     def start(self) -> None:
@@ -47,6 +51,10 @@ class Store:
 
     def _counted(self, environ: Any, start_response: Any) -> Any:
         self.asked[environ["REQUEST_METHOD"]] += 1
+        if environ["REQUEST_METHOD"] == "GET" and self.to_fail:
+            self.to_fail -= 1
+            start_response("503 Slow Down", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>SlowDown</Code><Message>reduce your request rate</Message></Error>"]
         return self._app(environ, start_response)
 
 
@@ -58,8 +66,8 @@ def store(plain_slide: Path) -> Iterator[Store]:
     served.start()
     before = dict(fsspec.config.conf)
     fsspec.config.conf["s3"] = {
-        "key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{served.port}", "skip_instance_cache": True,
-        "client_kwargs": {"region_name": "eu-west-1"}, "config_kwargs": {"retries": {"max_attempts": 1}},
+        "key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{served.port}",
+        "client_kwargs": {"region_name": "eu-west-1"}, "config_kwargs": {"retries": {"max_attempts": 0}},
     }  # fmt: skip
     try:
         files = fsspec.filesystem("s3")
@@ -107,6 +115,52 @@ def test_a_store_that_stays_silent_ends_the_run_and_makes_no_rejection(
     info, _ = shards.ensure("tiling", "key", lambda out: tile_slide(source, TilingConfig(**small), out))
     assert info.items_out > 0
     assert "unreadable" not in info.rejected
+
+
+@pytest.fixture
+def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client itself does not try again, and pauses are short."""
+    monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
+    monkeypatch.setattr(remote, "_FIRST_PAUSE_S", 0.001)
+
+
+def test_a_read_that_fails_twice_in_a_row_is_tried_again(store: Store, tmp_path: Path, one_try: None) -> None:
+    store.to_fail = 2
+    (source,), rejections = read_sources(tmp_path, manifest=manifest(tmp_path))
+    assert (source.uri, rejections, store.to_fail) == (URL, [], 0)
+
+
+def test_a_store_that_lists_a_slide_and_never_hands_it_out_ends_the_run(
+    store: Store, tmp_path: Path, one_try: None
+) -> None:
+    store.to_fail = 1000
+    with pytest.raises(StoreError, match="fails 5 times in a row"):
+        read_sources(tmp_path, manifest=manifest(tmp_path))
+    assert store.to_fail == 995
+
+
+def test_a_remote_slide_that_changes_is_noticed_before_and_while_it_is_read(
+    store: Store, tmp_path: Path, small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,), _ = read_sources(tmp_path, manifest=manifest(tmp_path))
+    shards = ShardStore(tmp_path / "shards")
+
+    def make(key: str) -> list[str]:
+        shards.ensure("tiling", key, lambda out: tile_slide(source, TilingConfig(**small), out))
+        shard = shards.open("tiling", key)
+        assert shard.info.items_out == 0
+        return [row.detail for row in shard.records("rejections", Rejection) if row.reason == "changed_while_read"]
+
+    def overview(*arguments: Any) -> Any:
+        with fsspec.open(URL, "ab") as stream:
+            stream.write(b"more")
+        return read_overview(*arguments)
+
+    monkeypatch.setattr("tasks.tiling.shard.read_overview", overview)
+    (while_read,) = make("first")
+    assert "changed since it was listed" in while_read
+    (before,) = make("second")
+    assert "changed since it was listed" in before
 
 
 def test_a_remote_slide_is_hashed_once(store: Store, tmp_path: Path) -> None:

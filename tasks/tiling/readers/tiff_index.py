@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,6 @@ def index_tiles(path: Path) -> tuple[dict[tuple[int, int], TiledJpeg], list[str]
     """
     import tifffile
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of becomes an error or a reason here
     found: dict[tuple[int, int], TiledJpeg] = {}
     refused: list[str] = []
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,7 +25,6 @@ def open_tiffslide(location: str) -> Any:
     """
     import tiffslide
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of becomes an error here
     try:
         return _waiting(location, lambda: tiffslide.TiffSlide(location))
     except FileNotFoundError as error:
