@@ -55,8 +55,9 @@ def command(
     from tasks.screening.config import ScreeningConfig
     from tasks.screening.formats import read_items
     from tasks.screening.outside import outside_readers
-    from tasks.screening.report import result_rows, terminal_report
+    from tasks.screening.report import result_rows
     from tasks.screening.screen import screen
+    from tasks.screening.terminal import terminal_report
 
     config = load_section(config_file, ScreeningConfig, "screening")
     columns = tuple(map(str.strip, options.split(","))) if options and "," in options else options

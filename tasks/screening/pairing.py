@@ -9,6 +9,7 @@ evidence and its rationale.
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,17 +42,24 @@ def _blocks(questions: Sequence[Question], part: Sequence[int]) -> list[tuple[Op
     waiting: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i in part:
         waiting[_stated(questions[i])].append(i)
-    known = {frozenset(_statements(questions[i])) for i in part}
+    known = sorted({frozenset(_statements(questions[i])) for i in part}, key=sorted, reverse=True)
     blocks: list[tuple[Options, list[int]]] = []
 
     def room(options: Options) -> int:
         return min(len(waiting.get(option, ())) for option in options)
 
-    while known:
-        options = max(known, key=lambda candidate: (room(candidate), sorted(candidate)))
-        known.discard(options)
-        ordered = sorted(options)
-        blocks += [(options, [waiting[option].pop() for option in ordered]) for _ in range(room(options))]
+    # Room only shrinks, so a candidate whose room was counted before others were served is counted again when it comes.
+    heap = [(-room(options), rank) for rank, options in enumerate(known)]
+    heapq.heapify(heap)
+    while heap and heap[0][0]:
+        counted, rank = heap[0]
+        left = room(known[rank])
+        if left < -counted:
+            heapq.heapreplace(heap, (-left, rank))
+            continue
+        heapq.heappop(heap)
+        ordered = sorted(known[rank])
+        blocks += [(known[rank], [waiting[option].pop() for option in ordered]) for _ in range(left)]
     return blocks
 
 

@@ -1,8 +1,7 @@
-"""What screening reports: rows for machines, a table for the terminal, one page for people."""
+"""What screening reports: rows for machines, one page for people."""
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,9 +19,7 @@ from tasks.screening.screen import DECIDING, Cell, Screening
 
 TEMPLATES = Path(__file__).parent / "templates"
 _ROUNDED = ("chance", "accuracy", "low", "high", "p_adjusted")
-_STYLES = {"pass": "green", "fail": "bold red", "too few": "yellow"}
 FLAGS_SHOWN = 200
-CELLS_SHOWN = 40  # a terminal leaves out cells that are too small beyond these
 
 
 def _plain(row: ReaderCell) -> dict[str, Any]:
@@ -125,7 +122,8 @@ def _in_round(screening: Screening, name: str) -> dict[str, Any] | None:
     return {"n": cell.n, **worst, "certifier": certifier, "verdict": cell.verdict}
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """Return a share for people."""
     return f"{100.0 * value:.1f}%"
 
 
@@ -134,69 +132,6 @@ def what_is_needed(cell: Cell, config: ScreeningConfig) -> str:
     if cell.groups < config.min_groups:
         return f"{config.min_groups} groups needed"
     return f"about {cell.needed:,} needed"
-
-
-def _lines(screening: Screening) -> tuple[list[Cell], int]:
-    """Return the parts that a terminal shows, and how many small ones it leaves out."""
-    small = [cell for cell in screening.cells if cell.level == "cell" and cell.n < screening.config.min_items]
-    if len(screening.cells) <= CELLS_SHOWN or len(small) <= 1:
-        return list(screening.cells), 0
-    left_out = {id(cell) for cell in small}
-    return [cell for cell in screening.cells if id(cell) not in left_out], len(small)
-
-
-def terminal_report(
-    screening: Screening, rejections: Sequence[Rejection] = (), *, color: bool = False, width: int = 110
-) -> str:
-    """Return the report for a terminal: one line per part, the cues of those that fail, what was left out."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("cell", "items", "chance", "strongest reader", "accuracy", "90% interval", "certifier", "verdict"):
-        table.add_column(
-            name.replace("90%", _percent(screening.config.confidence).replace(".0", "")),
-            justify="right" if name in ("items", "chance", "accuracy") else "left",
-            no_wrap=name != "cell",
-        )
-    shown, small = _lines(screening)
-    for cell in shown:
-        worst = cell.worst
-        held = [r for r in screening.rows if (r.level, r.cell, r.family) == (cell.level, cell.name, CERTIFIER)]
-        verdict = cell.verdict if cell.verdict != "too few" else f"too few ({what_is_needed(cell, screening.config)})"
-        table.add_row(
-            cell.name,
-            f"{cell.n:,}",
-            _percent(cell.chance),
-            worst.reader,
-            _percent(worst.accuracy),
-            f"{_percent(worst.low)} to {_percent(worst.high)}",
-            _percent(held[0].accuracy) if held else "-",
-            f"[{_STYLES[cell.verdict]}]{verdict}[/]",
-        )
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, force_terminal=color, no_color=not color, highlight=False)
-    console.print(table)
-    if small:
-        console.print(f"and {small:,} cells of fewer than {screening.config.min_items} questions, too few to decide")
-    for cell in screening.failing:
-        cues = ", ".join(f"{cue.name} ({_percent(cue.accuracy)} alone)" for cue in cell.cues[:3])
-        console.print(f"\n[bold]{cell.name}[/] leaks by {cues or 'a combination of cues'}")
-        if cell.importance:
-            without = ", ".join(f"{i.cue} {_percent(i.without)}" for i in cell.importance[:3])
-            first = cell.importance[0]
-            console.print(f"  {first.reader} answers {_percent(first.accuracy)}; without {without}", markup=False)
-        for cue in cell.cues[:3]:
-            if cue.examples:
-                console.print(f"  {cue.name}: {', '.join(cue.examples)}", markup=False)
-    for reason, number in sorted(Counter(row.reason for row in rejections).items()):
-        example = next(row for row in rejections if row.reason == reason)
-        text = f"{number:,} left out: {reason.replace('_', ' ')}, e.g. {example.item_id}: {example.detail}"
-        console.print(text, markup=False, soft_wrap=True)
-    for reader, number in screening.board.unread.items():
-        console.print(f"{reader} gave no usable answer to {number:,} questions", markup=False, soft_wrap=True)
-    console.print(f"\n{len(screening.item_flags):,} of {len(screening.panel.items):,} items flagged")
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
 def _histogram(screening: Screening) -> dict[str, Any]:
@@ -244,7 +179,7 @@ def write_html(
     )
     environment.filters["broken"] = lambda name: markupsafe.escape(name).replace("/", markupsafe.Markup("/<wbr>"))
     environment.filters["needed"] = what_is_needed
-    environment.filters["percent"] = _percent
+    environment.filters["percent"] = percent
     environment.filters["thousands"] = lambda value: f"{value:,}"
     readers = list(dict.fromkeys(row.reader for row in _shown(last) if row.family in DECIDING))
     by_place = {(row.reader, row.level, row.cell): row for row in last.rows}

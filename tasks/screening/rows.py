@@ -98,9 +98,8 @@ def _parquet_rows(path: Path) -> Rows:
 def _holds_bytes(kind: Any) -> bool:
     import pyarrow as pa
 
-    if pa.types.is_struct(kind):
-        return any(_holds_bytes(kind.field(i).type) for i in range(kind.num_fields))
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    inner = any(_holds_bytes(kind.field(i).type) for i in range(kind.num_fields))  # of structs, lists and maps
+    return inner or bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _unfolded(row: Any) -> Any:

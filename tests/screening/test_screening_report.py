@@ -7,8 +7,9 @@ import pytest
 from schemas.records import Rejection
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.planted import planted_items
-from tasks.screening.report import full_report, leak_table, result_rows, terminal_report, write_html
+from tasks.screening.report import full_report, leak_table, result_rows, write_html
 from tasks.screening.screen import Screening, screen
+from tasks.screening.terminal import terminal_report
 
 CONFIG = ScreeningConfig(trees=10, forest_trees=6, permutations=199)
 LOST = [Rejection("row 3", "screening", "missing_answer", "no answer")]
@@ -29,6 +30,15 @@ def test_the_terminal_names_cell_reader_cue_word_and_what_was_left_out(screening
     assert "1 left out: missing answer, e.g. row 3: no answer" in text
     assert max(map(len, text.splitlines())) <= 110
     assert "\x1b[" in terminal_report(screening, color=True)
+
+
+def test_names_are_shown_as_the_file_writes_them() -> None:
+    names = ("[/x]", "[bold]b", ":smile:", "tail\\")
+    parts = [planted_items("word", 0.9, 60, seed=n, cell=name) for n, name in enumerate(names)]
+    found = screen([item for part in parts for item in part], ScreeningConfig(families=("tfidf",), certifier=None))
+    text = terminal_report(found)
+    for name in names:
+        assert sum(line.startswith(f"{name} ") for line in text.splitlines()) == 2, name
 
 
 def test_the_rows_for_machines_are_complete(screening: Screening) -> None:
