@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -44,12 +45,29 @@ def make_desk(path: Path) -> Iterator[sqlite3.Connection]:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = _connect(path)
     try:
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+        _lay_out(connection)
         yield connection
     finally:
         connection.close()
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    """Make the tables where there are none; of two runs at the same moment the second waits and finds them made."""
+    limit = time.monotonic() + _BUSY_S
+    while _is_blank(connection):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")  # does not wait where another is about to do the same
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+        except sqlite3.OperationalError as error:
+            connection.rollback()
+            waits = error.sqlite_errorcode == sqlite3.SQLITE_BUSY and time.monotonic() < limit
+            if _is_blank(connection) and not waits:
+                raise
+            time.sleep(0.02)
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0] == 0)
 
 
 def connect_desk(path: Path) -> sqlite3.Connection:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,18 @@ def test_readers_at_once_make_one_unbroken_chain(desk: sqlite3.Connection, tmp_p
     events = events_of(desk)
     verify_chain(events, previous="")
     assert len(events) == 6 * 8 * 2
+
+
+def test_runs_at_once_make_one_desk(tmp_path: Path) -> None:
+    at_once = threading.Barrier(4)
+
+    def make(number: int) -> int:
+        at_once.wait(timeout=30)
+        with make_desk(tmp_path / f"{number // 4}" / "desk.sqlite") as connection:
+            return int(connection.execute("SELECT count(*) FROM items").fetchone()[0])
+
+    with ThreadPoolExecutor(4) as runs:
+        assert list(runs.map(make, range(40))) == [0] * 40
 
 
 def test_a_refused_event_leaves_nothing_behind(desk: sqlite3.Connection) -> None:
