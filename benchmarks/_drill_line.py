@@ -11,12 +11,13 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks._drill_steps import watch_steps
 from benchmarks._without_prefect import line, without_prefect
 from flows.config import RunConfig
 from schemas.errors import SlidesmithError
@@ -35,12 +36,6 @@ SMALL: dict[str, Any] = {
     # Eight patients of one slide: nearly all stand in one split, or no set of questions is balanced.
     "generation": {"splits": {"train": 0.8, "val": 0.1, "test": 0.1}},
 }
-# What stands below `out`, in the order in which the line writes it: the part of the line that a write belongs to.
-PARTS = (
-    "work/slides", "work/tiling", "work/graph", "work/reports", "work/features", "work/texts", "work/questions",
-    "work/screening", "work/queue", "review", "work/reviewed", "store", ".report.html.partial",
-)  # fmt: skip
-_STEPS = {"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "tempfile.mkdtemp"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class Outcome:
     Args:
         drill: which one.
         disturbed: what was done to the run.
-        then: how the disturbed run ended: `went on`, or the error that it ended with.
+        then: how the disturbed run ended: `went on`, or the error that it ended with; and how its rerun ended.
         same: whether the release is at last, a rerun later where it failed, the one of an undisturbed run.
         wall_s: how long all of it took.
     """
@@ -78,6 +73,14 @@ class Ended:
         return "went on" if self.fingerprint else self.error or "killed"
 
 
+def timed(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Yield outcomes as they come; one that says no time of its own has that since the one before."""
+    begun = time.monotonic()
+    for outcome in outcomes:
+        yield replace(outcome, wall_s=round(outcome.wall_s or time.monotonic() - begun, 1))
+        begun = time.monotonic()
+
+
 def draw_inputs(folder: Path) -> Path:
     """Draw small slides with reports and manifest; return their folder."""
     from demo.make import make_sized
@@ -97,25 +100,6 @@ def settings(inputs: Path, out: Path, **more: Any) -> dict[str, Any]:
         "release": {"dataset": DATASET, "version": VERSION},
         **more,
     }
-
-
-def part_of(path: str, out: str) -> str | None:
-    """Return which part of the line a path below `out` belongs to."""
-    below = path[len(out) :].lstrip("/") if path.startswith(out) else ""
-    return next((part for part in PARTS if below.startswith(part)), None)
-
-
-def watch_steps(out: Path, at: Callable[[str, int], None]) -> Counter[str]:
-    """Have a function called at every step of this process below `out`, with the part and the number of the step."""
-    counts: Counter[str] = Counter()
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _STEPS and (part := part_of(str(arguments[0]), str(out))):
-            counts[part] += 1
-            at(part, counts[part])
-
-    sys.addaudithook(watch)
-    return counts
 
 
 class Fork:
@@ -149,7 +133,7 @@ def attempt(config: RunConfig, before: Callable[[], Any] | None = None) -> Ended
     """Run the line here and say how it ended."""
     if before is not None:
         before()
-    steps, before_it = watch_steps(config.out, lambda _part, _step: None), set(sys.modules)
+    steps, before_it = watch_steps(str(config.out), lambda _part, _step: None), set(sys.modules)
     try:
         with without_prefect():
             return Ended(line(config), steps=dict(steps), loaded=tuple(set(sys.modules) - before_it))
@@ -167,7 +151,7 @@ def dies_at(out: Path, part: str, step: int) -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def before() -> None:
-        watch_steps(out, die)
+        watch_steps(str(out), die)
 
     return before
 

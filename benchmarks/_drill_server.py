@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -36,6 +37,7 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.asked = folder / "asked.json"
+        self.stopped: list[int] = []
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self._port = int(probe.getsockname()[1])
         self.api = f"http://127.0.0.1:{self._port}/api"
@@ -44,6 +46,7 @@ class Cluster:
             **SETTINGS,
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": self.api,
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
             "SLIDESMITH_HOME": str(ROOT),
             "SLIDESMITH_DRILL": str(self.asked),
             "PYTHONPATH": f"{ROOT / 'benchmarks' / '_pause'}:{ROOT}",
@@ -53,15 +56,23 @@ class Cluster:
         self._worker: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Cluster:
-        self.start_server()
-        command = [sys.executable, "-m", "flows.cli", "deploy"]
-        subprocess.run(command, env=self.environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        self.start_worker()
+        try:
+            self.start_server()
+            command = [sys.executable, "-m", "flows.cli", "deploy"]
+            subprocess.run(command, env=self.environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+            self.start_worker()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self.kill_worker()
-        self.kill_server()
+        try:
+            self.kill_worker()
+        finally:
+            self.kill_server()
+            for pid in filter(alive, self.stopped):  # runs that outlived their worker
+                kill_family(pid)
 
     def start_server(self) -> None:
         """Start the server, on the database that is there, and wait until it answers."""
@@ -74,18 +85,20 @@ class Cluster:
 
     def kill_server(self) -> None:
         """Kill the server as `kill -9` does."""
-        if self._server is not None:
-            kill_family(self._server.pid)
-            self._server.wait()
+        server, self._server = self._server, None
+        if server is not None:
+            kill_family(server.pid)
+            server.wait()
 
     def kill_worker(self, alone: bool = False) -> None:
         """Kill the worker with the runs that it has started, as a machine that goes away; or the worker alone."""
-        if self._worker is not None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
             if alone:
-                self._worker.kill()
+                worker.kill()
             else:
-                kill_family(self._worker.pid)
-            self._worker.wait()
+                kill_family(worker.pid)
+            worker.wait()
 
     def memory_mib(self) -> tuple[float, float]:
         """Return the memory of the worker, without its runs, and of the server."""
@@ -159,12 +172,10 @@ def _pid(process: subprocess.Popen[bytes] | None) -> int:
 
 def kill_family(pid: int) -> None:
     """Kill a process and all that it has started."""
-    family = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
-    for member in family:
-        try:
-            member.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
+    with suppress(psutil.NoSuchProcess):
+        for member in (*psutil.Process(pid).children(recursive=True), psutil.Process(pid)):
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(signal.SIGKILL)
 
 
 def alive(pid: int) -> bool:

@@ -6,14 +6,13 @@ process per run, and prints the outcomes as JSON: so the tests and `benchmarks.d
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks._drill_disk import mount_memory
 from benchmarks._drill_line import (
     DATASET,
-    PARTS,
     SMALL,
     Ended,
     Fork,
@@ -34,15 +33,16 @@ from benchmarks._drill_line import (
     run,
     settings,
     sound,
+    timed,
 )
 from benchmarks._drill_services import ACCESS, BUCKET, Service
+from benchmarks._drill_steps import PARTS
 from benchmarks._without_prefect import STAGES
 from flows.config import RunConfig
 from flows.plan import make_plan
 from tasks.store import ShardStore
 
-Drill = Callable[["Ground"], list[Outcome]]
-_CLONE_NEWNS, _CLONE_NEWUSER, _MS_REC, _MS_PRIVATE, _MS_REMOUNT = 0x20000, 0x10000000, 0x4000, 0x40000, 0x20
+Drill = Callable[["Ground"], Iterable[Outcome]]
 
 
 def load() -> None:
@@ -82,37 +82,46 @@ class Ground:
     def judged(self, drill: str, disturbed: str, first: Ended, config: RunConfig, calm: Ended | None = None) -> Outcome:
         """Run again where a run did not go on, and compare its release with the undisturbed one."""
         last = first if first.fingerprint else run(config)
-        same = last.fingerprint == (calm or self.calm).fingerprint and first.clear and sound(config.out)
-        return Outcome(drill, disturbed, first.then, same)
+        same = self.undisturbed(last, calm) and first.clear and sound(config.out)
+        return Outcome(drill, disturbed, _told(first, last), same)
+
+    def undisturbed(self, last: Ended, calm: Ended | None = None) -> bool:
+        """Return whether a run ended with the release of an undisturbed one."""
+        wanted = (calm or self.calm).fingerprint
+        return wanted is not None and last.fingerprint == wanted and last.clear
+
+
+def _told(first: Ended, last: Ended) -> str:
+    return first.then if last is first else f"{first.then}; the rerun {last.then}"
 
 
 def killed(ground: Ground) -> list[Outcome]:
     """Kill one run in the middle of every part of the line, continuing it each time."""
     config, outcomes = ground.config("killed"), []
     for part in PARTS:
-        step = (ground.calm.steps or {})[part] // 2 + 1
+        started, step = time.monotonic(), (ground.calm.steps or {})[part] // 2 + 1
         ended = run(config, dies_at(config.out, part, step))
-        whole = sound(config.out) and not (config.out / "run.json").exists()
-        outcomes.append(Outcome("kill -9", f"{part}, step {step}", ended.then, whole and ended.then == "killed"))
+        whole = ended.then == "killed" and sound(config.out) and not (config.out / "run.json").exists()
+        outcomes.append(Outcome("kill -9", f"{part}, step {step}", ended.then, whole, time.monotonic() - started))
     last = run(config)
-    same = last.fingerprint == ground.calm.fingerprint and sound(config.out)
-    return [replace(outcome, same=outcome.same and same) for outcome in outcomes]
+    same = ground.undisturbed(last) and sound(config.out)
+    told = f"; after the last kill the run {last.then}"
+    return [replace(each, then=each.then + told, same=each.same and same) for each in outcomes]
 
 
-def full(ground: Ground) -> list[Outcome]:
+def full(ground: Ground) -> Iterator[Outcome]:
     """Let the file system of a run be full at several places of the line; then there is room again."""
     needed = sum(path.stat().st_size for path in (ground.folder / "calm").rglob("*") if path.is_file())
-    outcomes = []
     for share in (0.3, 0.6, 0.9) if ground.whole else (0.9,):
         config = ground.config(f"full-{share:.0%}")
         config.out.mkdir()
         found = Fork(_on_small_disk, ground, config, int(needed * share)).result()
         if found is None:
-            return [Outcome("disk full", "", "not permitted: this machine lets nobody mount a file system", False)]
+            yield Outcome("disk full", "", "not permitted: this machine lets nobody mount a file system", False)
+            return
         first, last = found
-        same = last.fingerprint == ground.calm.fingerprint and first.clear and first.fingerprint is None
-        outcomes.append(Outcome("disk full", f"at {share:.0%} of what the run needs", first.then, same))
-    return outcomes
+        same = ground.undisturbed(last) and first.clear and first.fingerprint is None
+        yield Outcome("disk full", f"at {share:.0%} of what the run needs", _told(first, last), same)
 
 
 def _on_small_disk(ground: Ground, config: RunConfig, size: int) -> tuple[Ended, Ended] | None:
@@ -127,43 +136,19 @@ def _on_small_disk(ground: Ground, config: RunConfig, size: int) -> tuple[Ended,
     return first, replace(last, clear=last.clear and sound(config.out))
 
 
-def mount_memory(place: Path, size: int, again: bool = False) -> None:
-    """Mount a file system of so many bytes, that this process and its children alone see; needs no root.
-
-    Raises:
-        OSError: this machine does not permit it.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not again:
-        user, group = os.geteuid(), os.getegid()
-        _checked(libc.unshare(_CLONE_NEWNS | (_CLONE_NEWUSER if user else 0)))
-        if user:
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-            Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-        _checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
-    flags = _MS_REMOUNT if again else 0
-    _checked(libc.mount(b"tmpfs", os.fsencode(place), b"tmpfs", flags, f"size={size}".encode()))
-
-
-def _checked(result: int) -> None:
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
 def two_at_once(ground: Ground) -> list[Outcome]:
     """Start two runs of one configuration at the same moment."""
     config = ground.config("two")
     ground.tiled(config.out, 5)
     both = [fork.result() or Ended() for fork in [Fork(attempt, config), Fork(attempt, config)]]
-    same = all(ended.fingerprint == ground.calm.fingerprint for ended in both) and sound(config.out)
+    same = all(ground.undisturbed(ended) for ended in both) and sound(config.out)
     return [Outcome("two runs at once", "of one configuration", " / ".join(ended.then for ended in both), same)]
 
 
-def corrupt(ground: Ground) -> list[Outcome]:
+def corrupt(ground: Ground) -> Iterator[Outcome]:
     """Cut one slide short; the others go on; mended, only that slide is tiled again."""
-    return [_cut(ground, share) for share in ((0.0002, 0.02) if ground.whole else (0.02,))]
+    for share in (0.0002, 0.02) if ground.whole else (0.02,):
+        yield _cut(ground, share)
 
 
 def _cut(ground: Ground, share: float) -> Outcome:
@@ -182,8 +167,8 @@ def _cut(ground: Ground, share: float) -> Outcome:
     tiled = set((config.out / "work" / "tiling").iterdir())
     mended = run(ground.config(f"corrupt-{share}", inputs, release={"dataset": DATASET, "version": "1.0.1"}))
     again = len(set((config.out / "work" / "tiling").iterdir()) - tiled)
-    same = mended.fingerprint == ground.calm.fingerprint and bool(more) and again == 1 and sound(config.out)
-    told = f"{first.then}; more rejected: {dict(more)}; mended, {again} slide tiled again"
+    same = ground.undisturbed(mended) and first.clear and bool(more) and again == 1 and sound(config.out)
+    told = f"{first.then}; more rejected: {dict(more)}; mended, {again} slide tiled again, the run {mended.then}"
     return Outcome("one slide corrupt", f"{share:.2%} of its bytes left", told, same)
 
 
@@ -194,15 +179,13 @@ def _rejected(out: Path) -> Counter[str]:
     return Counter(stages["slides"]["rejected"]) + Counter(stages["tiling"]["rejected"])
 
 
-def clock(ground: Ground) -> list[Outcome]:
+def clock(ground: Ground) -> Iterator[Outcome]:
     """Set the clock a day back, and a day forth, in the middle of a run; files are dated accordingly."""
-    outcomes = []
     for days in (-1, 1) if ground.whole else (-1,):
         config = ground.config(f"clock{days:+d}")
         ground.tiled(config.out, 8)
         moved = run(config, partial(_move_clock, 86_400 * days))
-        outcomes.append(ground.judged("clock moved", f"{days:+d} day, in the middle", moved, config))
-    return outcomes
+        yield ground.judged("clock moved", f"{days:+d} day, in the middle", moved, config)
 
 
 def _move_clock(by_s: float) -> None:
@@ -223,9 +206,8 @@ def _move_clock(by_s: float) -> None:
     patch.object(ShardStore, "ensure", dated).start()
 
 
-def store_away(ground: Ground) -> list[Outcome]:
+def store_away(ground: Ground) -> Iterator[Outcome]:
     """Let the bucket of the shards be unreachable for a while, at the first connection of a run and later."""
-    outcomes = []
     with Service("bucket") as service:
         for after in (1, 8) if ground.whole else (8,):
             address = f"http://127.0.0.1:{service.outage(after, ground.outage_s)}"
@@ -233,14 +215,12 @@ def store_away(ground: Ground) -> list[Outcome]:
             reached = {**ACCESS, "AWS_ENDPOINT_URL": address}
             ended = run(config, partial(os.environ.update, reached))
             disturbed = f"for {ground.outage_s:g} s at connection {after}"
-            outcomes.append(ground.judged("store unreachable", disturbed, ended, config))
             _must_have_been_away(service)
-    return outcomes
+            yield ground.judged("store unreachable", disturbed, ended, config)
 
 
-def endpoint_away(ground: Ground) -> list[Outcome]:
+def endpoint_away(ground: Ground) -> Iterator[Outcome]:
     """Let the model's endpoint be down for a while, early and late in generation."""
-    outcomes = []
     with Service("endpoint") as service:
         calm = run(ground.config("written", generation=written(service.port)))
         for after in (1, 20) if ground.whole else (20,):
@@ -248,9 +228,8 @@ def endpoint_away(ground: Ground) -> list[Outcome]:
             config = ground.config(f"endpoint-{after}", generation=written(port))
             ended = run(config)
             disturbed = f"for {ground.outage_s:g} s at connection {after}"
-            outcomes.append(ground.judged("endpoint down", disturbed, ended, config, calm))
             _must_have_been_away(service)
-    return outcomes
+            yield ground.judged("endpoint down", disturbed, ended, config, calm)
 
 
 def written(port: int) -> dict[str, Any]:
@@ -280,12 +259,7 @@ def main() -> None:
     folder, whole, *names = sys.argv[1:]
     load()
     ground = Ground(Path(folder), whole == "whole")
-    outcomes = []
-    for name in names:
-        started = time.monotonic()
-        found = DRILLS[name](ground)
-        each = (time.monotonic() - started) / len(found)
-        outcomes += [asdict(replace(outcome, wall_s=round(each, 1))) for outcome in found]
+    outcomes = [asdict(outcome) for name in names for outcome in timed(DRILLS[name](ground))]
     print(json.dumps(outcomes))
 
 

@@ -1,4 +1,4 @@
-"""Failure drills with a real server and worker: each killed in the middle of every part of the line; the soak."""
+"""Failure drills with a real server and worker: each killed in the middle of every part of the line."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks._drill_line import PARTS, Outcome, published, settings, sound
+from benchmarks._drill_line import Outcome, published, settings, sound
 from benchmarks._drill_server import FINAL, ROOT, Cluster, alive, wait_until
+from benchmarks._drill_steps import PARTS
 from benchmarks._drills import Ground
 
 SERVER_AWAY_S = 5.0
-ROUNDS = 10
 
 
 def _configured(ground: Ground, name: str) -> tuple[Path, Path]:
@@ -36,84 +38,90 @@ def _stopped(cluster: Cluster, ground: Ground, config: Path, out: Path, part: st
     cluster.asked.write_text(json.dumps(asked), encoding="utf-8")
     run = cluster.submit(config)
     wait_until(lambda: marker.exists() and bool(marker.read_text()), 300)
-    return run, int(marker.read_text())
-
-
-def _wait_for_end(pid: int) -> None:
-    wait_until(lambda: not alive(pid), 300)
+    cluster.stopped.append(int(marker.read_text()))
+    return run, cluster.stopped[-1]
 
 
 def worker_killed(ground: Ground, cluster: Cluster) -> list[Outcome]:
     """Kill the worker's machine in the middle of every part of one run, which is continued by another worker."""
     config, out = _configured(ground, "worker")
-    rows: list[tuple[str, bool, float]] = []
+    outcomes = []
     for part in PARTS:
         started = time.monotonic()
         run, _ = _stopped(cluster, ground, config, out, part)
         cluster.kill_worker()
-        rows.append((part, sound(out) and not (out / "run.json").exists(), time.monotonic() - started))
+        whole = sound(out) and not (out / "run.json").exists()
         cluster.call_crashed(run)
         cluster.start_worker()
+        outcomes.append(Outcome("kill -9 of the worker", part, "killed", whole, time.monotonic() - started))
     state, message = cluster.ended(cluster.submit(config))
     same = state == "COMPLETED" and published(out) == ground.calm.fingerprint
-    told = "killed; the next run goes on" if state == "COMPLETED" else message
-    return [Outcome("kill -9 of the worker", part, told, whole and same, wall) for part, whole, wall in rows]
+    told = f"killed; after the last kill the run ends as {_worded(state, message)}"
+    return [replace(each, then=told, same=each.same and same) for each in outcomes]
 
 
-def worker_killed_alone(ground: Ground, cluster: Cluster) -> list[Outcome]:
+def worker_killed_alone(ground: Ground, cluster: Cluster) -> Iterator[Outcome]:
     """Kill the worker but not the run that it has started."""
     config, out = _configured(ground, "alone")
     run, pid = _stopped(cluster, ground, config, out, "work/tiling")
     cluster.kill_worker(alone=True)
     cluster.start_worker()
-    os.kill(pid, signal.SIGCONT)
-    _wait_for_end(pid)
-    told, same = _after(cluster, run, config, out, str(ground.calm.fingerprint))
-    return [Outcome("kill -9 of the worker alone", "work/tiling", told, same)]
+    told, same = _resumed(cluster, ground, (run, pid), config, out)
+    yield Outcome("kill -9 of the worker alone", "work/tiling", told, same)
 
 
-def worker_left_dead(ground: Ground, cluster: Cluster) -> list[Outcome]:
+def worker_left_dead(ground: Ground, cluster: Cluster) -> Iterator[Outcome]:
     """Kill the worker's machine and say nothing: the automation frees the deployment for the next run."""
     config, out = _configured(ground, "left")
-    _stopped(cluster, ground, config, out, "work/texts")
+    run, _ = _stopped(cluster, ground, config, out, "work/texts")
     cluster.kill_worker()
     cluster.start_worker()
-    started = time.monotonic()
-    state, message = cluster.ended(cluster.submit(config), 900)
-    same = state == "COMPLETED" and published(out) == ground.calm.fingerprint
-    told = f"the next run waits for the dead one's slot and has ended after {time.monotonic() - started:.0f} s"
-    return [Outcome("kill -9 of the worker, nobody looks", "work/texts", told if same else message, same)]
+    started, again = time.monotonic(), cluster.submit(config)
+    crashed = cluster.ended(run, 900)[0]
+    waited = time.monotonic() - started
+    state, message = cluster.ended(again)
+    same = (crashed, state) == ("CRASHED", "COMPLETED") and published(out) == ground.calm.fingerprint
+    told = (
+        f"after {waited:.0f} s {crashed.lower()}; the next run, which waited, ends as {_worded(state, message)}"
+    )
+    yield Outcome("kill -9 of the worker, nobody looks", "work/texts", told, same)
 
 
-def server_killed(ground: Ground, cluster: Cluster, parts: Sequence[str] = PARTS) -> Iterator[Outcome]:
+def server_killed(ground: Ground, cluster: Cluster) -> Iterator[Outcome]:
     """Kill the server in the middle of every part of one run, for five seconds."""
     config, out = _configured(ground, "server")
-    for part in parts:
+    for part in PARTS:
         (out / "run.json").unlink(missing_ok=True)
         _take_back(out, part)
-        started = time.monotonic()
         run, pid = _stopped(cluster, ground, config, out, part)
         cluster.kill_server()
         os.kill(pid, signal.SIGCONT)
         time.sleep(SERVER_AWAY_S)
         cluster.start_server()
-        _wait_for_end(pid)
-        told, same = _after(cluster, run, config, out, str(ground.calm.fingerprint))
-        yield Outcome("kill -9 of the server", part, told, same, time.monotonic() - started)
+        told, same = _resumed(cluster, ground, (run, pid), config, out)
+        yield Outcome("kill -9 of the server", part, told, same)
 
 
-def _after(cluster: Cluster, run: str, config: Path, out: Path, calm: str) -> tuple[str, bool]:
+def _resumed(cluster: Cluster, ground: Ground, run: tuple[str, int], config: Path, out: Path) -> tuple[str, bool]:
+    """Let a run go on, and start another where it comes to nothing; return how both end, and whether all is well."""
+    with suppress(ProcessLookupError):
+        os.kill(run[1], signal.SIGCONT)
+    wait_until(lambda: not alive(run[1]), 300)
     limit = time.monotonic() + 30
-    while (state := cluster.state(run))[0] == "RUNNING" and time.monotonic() < limit:
+    while (state := cluster.state(run[0]))[0] not in FINAL and time.monotonic() < limit:
         time.sleep(0.5)
-    if published(out) == calm:
-        return f"the run goes on; its state: {state[0].lower()}", True
-    if state[0] == "RUNNING":
-        cluster.call_crashed(run)
-    again = cluster.ended(cluster.submit(config))[0]
-    return f"the run ends as {state[0].lower()} ({state[1][:80]}); the next one goes on", (
-        again == "COMPLETED" and published(out) == calm
-    )
+    told = f"the run ends as {_worded(*state)}"
+    if state[0] not in FINAL:
+        cluster.call_crashed(run[0])
+    if published(out) == ground.calm.fingerprint:
+        return told, True
+    again, message = cluster.ended(cluster.submit(config))
+    told += f"; the next one ends as {_worded(again, message)}"
+    return told, again == "COMPLETED" and published(out) == ground.calm.fingerprint
+
+
+def _worded(state: str, message: str) -> str:
+    return state.lower() if state == "COMPLETED" or not message else f"{state.lower()} ({message[:80]})"
 
 
 def _take_back(out: Path, part: str) -> None:
@@ -122,35 +130,12 @@ def _take_back(out: Path, part: str) -> None:
         shutil.rmtree(out / later, ignore_errors=True)
 
 
-def soak(ground: Ground, cluster: Cluster) -> list[Outcome]:
-    """Run a curation ten times in one worker; the memory of worker and server must not grow from the third on."""
-    cluster.asked.unlink(missing_ok=True)
-    held: list[tuple[float, float, float]] = []
-    same = True
-    for number in range(ROUNDS):
-        config, out = _configured(ground, f"soak-{number}")
-        run = cluster.submit(config)
-        peak = 0.0
-        while cluster.state(run)[0] not in FINAL:
-            peak = max(peak, cluster.runs_mib())
-            time.sleep(0.5)
-        same = same and published(out) == ground.calm.fingerprint
-        held.append((*cluster.memory_mib(), peak))
-        shutil.rmtree(out.parent)
-    worker, server, runs = (tuple(column) for column in zip(*held, strict=True))
-    told = ", ".join(
-        f"{name} {values[2]:.0f} to {values[-1]:.0f} MiB"
-        for name, values in (("worker", worker), ("server", server), ("peak of a run", runs))
-    )
-    flat = all(values[-1] <= 1.05 * values[2] + 5 for values in (worker, runs))
-    return [Outcome("soak", f"{ROUNDS} runs in one worker; memory from the third on", told, same and flat)]
-
-
-def faked_clock(ground: Ground) -> list[Outcome]:
+def faked_clock(ground: Ground) -> Iterator[Outcome]:
     """Run the line in a process whose whole clock, files among it, jumps a day back under libfaketime."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if library is None:
-        return [Outcome("clock moved, libfaketime", "", "not tried: apt-get install libfaketime", False)]
+        yield Outcome("clock moved, libfaketime", "", "not tried: apt-get install libfaketime", False)
+        return
     _, out = _configured(ground, "faked")
     jump = ground.folder / "jump"
     jump.write_text("+0")
@@ -169,7 +154,7 @@ def faked_clock(ground: Ground) -> list[Outcome]:
         jumped = process.poll() is None
         jump.write_text("-1d")
     same = jumped and process.returncode == 0 and published(out) == ground.calm.fingerprint
-    return [Outcome("clock moved, libfaketime", "-1 day, in the middle", "went on" if same else "failed", same)]
+    yield Outcome("clock moved, libfaketime", "-1 day, in the middle", "went on" if same else "failed", same)
 
 
 _LINE = """

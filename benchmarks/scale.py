@@ -24,12 +24,11 @@ from typing import Any
 
 from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._drill_line import SMALL, Fork
-from benchmarks._scale_paper import paper, stage_seconds
-from benchmarks._without_prefect import STAGES, line, without_prefect
+from benchmarks._scale_paper import paper
+from benchmarks._scale_reruns import ROOT, reruns, stage_seconds
+from benchmarks._without_prefect import STAGES, stage, without_prefect
 from flows.config import RunConfig
-from flows.plan import make_plan
 
-ROOT = Path(__file__).resolve().parents[1]
 UNIT, SIZE_PX0 = 4, (3072, 3072)
 GIB = 2**20  # of ru_maxrss, which counts in KiB
 DEMO_SLIDES = 24
@@ -38,12 +37,11 @@ GOAL_S = 300.0  # "a run of >= 5 minutes"
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run cost: CPU and wall time in s, peak memory in GiB, CPU time of every stage in s."""
+    """What one run cost: CPU time in s, peak memory in GiB; and the fields that it has made."""
 
     cpu_s: float
-    wall_s: float
     peak_gib: float
-    work_s: dict[str, float]
+    fields: int
 
 
 def draw(folder: Path, slides: int) -> Path:
@@ -71,15 +69,17 @@ def cost(config: RunConfig) -> Cost:
 
 
 def _cost(config: RunConfig) -> Cost:
-    cpu, wall = time.process_time(), time.monotonic()
+    cpu = cpu_of(config, *STAGES)
+    return Cost(cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB, stage_seconds(config.out / "work")[1])
+
+
+def cpu_of(config: RunConfig, *stages: str) -> float:
+    """Run stages in this process, which has loaded them, without Prefect; return their CPU time in s."""
     with without_prefect():
-        line(config)
-    wall, cpu = time.monotonic() - wall, time.process_time() - cpu
-    plan = make_plan(config)
-    work = {stage: 0.0 for stage, _ in plan.shards()}
-    for stage, key in plan.shards():
-        work[stage] += plan.store.open(stage, key).info.wall_s
-    return Cost(cpu, wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB, work)
+        cpu = time.process_time()
+        for name in stages:
+            stage(name, config)
+        return time.process_time() - cpu
 
 
 def fitted(sizes: list[int], costs: list[float]) -> tuple[float, float, float]:
@@ -93,10 +93,11 @@ def fitted(sizes: list[int], costs: list[float]) -> tuple[float, float, float]:
 
 
 def exponent(sizes: list[int], costs: list[float]) -> float:
-    """Return the exponent of the power law through marginal costs: 1 where twice the slides cost twice as much more."""
+    """Return the exponent of the power law through marginal costs: 1 where twice the slides cost twice as much more.
+
+    Needs three sizes or more: two steps from one to the next.
+    """
     steps = [(b - a) / (y - x) for x, y, a, b in zip(sizes, sizes[1:], costs, costs[1:], strict=False)]
-    if len(steps) < 2:
-        return 1.0
     middles = [math.log((x + y) / 2) for x, y in pairwise(sizes)]
     rates = [math.log(max(step, 1e-9)) for step in steps]
     mean_m, mean_r = sum(middles) / len(middles), sum(rates) / len(rates)
@@ -104,8 +105,8 @@ def exponent(sizes: list[int], costs: list[float]) -> float:
     return 1 + sum((m - mean_m) * (r - mean_r) for m, r in zip(middles, rates, strict=True)) / spread
 
 
-def against_work(inputs: Path, folder: Path, sizes: list[int]) -> tuple[list[Claim], Cost]:
-    """Measure runs of 1, 2, 4, 8 times the slides; return the claims and the cost of the largest."""
+def against_work(inputs: Path, folder: Path, sizes: list[int]) -> tuple[list[Claim], float]:
+    """Measure runs of 1, 2, 4, 8 times the slides; return the claims and the memory of one field more in MiB."""
     repeats = 3 if len(sizes) > 2 else 1
     tries = [[cost(subset(inputs, n, folder / f"work-{n}-{k}")) for n in sizes] for k in range(repeats)]  # interleaved
     best = [min((row[at] for row in tries), key=lambda found: found.cpu_s) for at in range(len(sizes))]
@@ -118,13 +119,17 @@ def against_work(inputs: Path, folder: Path, sizes: list[int]) -> tuple[list[Cla
     slope, intercept, worst = fitted(sizes, cpu)
     rows.append(claim("CPU time of one slide more", slope, "s"))
     rows.append(claim("CPU time of a run whatever its slides", intercept, "s"))
-    rows.append(claim("largest distance from a straight line", worst, "share", "<= 0.10", worst <= 0.10))
-    power = exponent(sizes, cpu)
-    rows.append(claim("exponent of CPU time against slides", power, "", "<= 1.15", power <= 1.15))
+    if len(sizes) > 2:  # through two points goes every straight line
+        power = exponent(sizes, cpu)
+        rows.append(claim("largest distance from a straight line", worst, "share", "<= 0.10", worst <= 0.10))
+        rows.append(claim("exponent of CPU time against slides", power, "", "<= 1.15", power <= 1.15))
     # Small runs grow by what libraries set up once: the last doubling alone tells how a large one grows.
-    grown = (best[-1].peak_gib - best[-2].peak_gib) / (sizes[-1] - sizes[-2]) * 1024
-    rows.append(claim("peak memory of one slide more", grown, "MiB"))
-    return rows, best[-1]
+    last, half = best[-1], best[-2]
+    times = last.peak_gib / half.peak_gib
+    grown = (last.peak_gib - half.peak_gib) * 1024
+    rows.append(claim("peak memory of twice the slides", times, "times", "<= 2", times <= 2))
+    rows.append(claim("peak memory of one slide more", grown / (sizes[-1] - sizes[-2]), "MiB"))
+    return rows, grown / (last.fields - half.fields)
 
 
 def against_workers(inputs: Path, folder: Path, slides: int) -> list[Claim]:
@@ -145,14 +150,13 @@ def against_workers(inputs: Path, folder: Path, slides: int) -> list[Claim]:
 
 
 def _tiled(config: RunConfig) -> tuple[float, float]:
-    cpu, wall = time.process_time(), time.monotonic()
-    with without_prefect():
-        import_module("flows.tile_slides").tile_slides(config)
-    return time.monotonic() - wall, time.process_time() - cpu
+    wall = time.monotonic()
+    cpu = cpu_of(config, "tile_slides")
+    return time.monotonic() - wall, cpu
 
 
-def overhead(inputs: Path, folder: Path, sizes: list[int], slide_s: float) -> list[Claim]:
-    """Measure what Prefect adds to a run, by the task, and what share of a run of five minutes that is.
+def overhead(inputs: Path, folder: Path, sizes: list[int], slide_s: float) -> tuple[float, list[Claim]]:
+    """Measure what Prefect adds to a task, in s of CPU time, and what share of a run of five minutes that is.
 
     A slide is three tasks. The share is computed for a run of five minutes over slides that take `slide_s` seconds each
     as those of the demo do, not measured on one: slides of a real cohort are larger, and the share smaller.
@@ -167,7 +171,7 @@ def overhead(inputs: Path, folder: Path, sizes: list[int], slide_s: float) -> li
     fixed = added[0] - each * tasks[0]
     many = 3 * GOAL_S / slide_s + 8
     share = (fixed + each * many) / (GOAL_S + fixed + each * many)
-    return [
+    return each, [
         claim("Prefect's CPU time, one task", each * 1000, "ms"),
         claim("Prefect's CPU time, whatever the tasks (import, server, flows)", fixed, "s"),
         claim(
@@ -193,72 +197,22 @@ def orchestrated(config: RunConfig) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def reruns(folder: Path) -> list[Claim]:
-    """Run the demo, run it again with nothing changed, then with one threshold changed."""
-    out = folder / "demo"
-    first = wall_of("demo", "--out", str(out))
-    again = sorted(wall_of("demo", "--out", str(out)) for _ in range(3))[1]
-    before = _shards(out)
-    config = json.loads(json.dumps(_demo_config(out)))
-    config["screening"] = {"alpha": 0.04}
-    config["release"]["version"] = "1.0.1"
-    file = folder / "changed.yaml"
-    file.write_text(json.dumps(config))
-    changed = wall_of("run", "--config", str(file))
-    made = _shards(out) - before
-    told = ", ".join(sorted({stage for stage, _ in made}))
-    only = {stage for stage, _ in made} <= {"screening", "queue", "reviewed", "model"}
-    return [
-        claim("demo from nothing", first, "s"),
-        claim("demo again with nothing changed, median of 3", again, "s", "<= 10", again <= 10),
-        claim("screening.alpha changed: run", changed, "s"),
-        claim(
-            f"screening.alpha changed: shards made anew ({told})", len(made), "shards", "4, what depends on it", only
-        ),
-        claim("screening.alpha changed: shards found done", len(before), "shards"),
-    ]
-
-
-def _demo_config(out: Path) -> dict[str, Any]:
-    import yaml
-
-    config: dict[str, Any] = yaml.safe_load((ROOT / "demo" / "config.yaml").read_text())
-    place = {"slides": out / "input" / "slides", "manifest": out / "input" / "manifest.csv", "out": out}
-    return {**config, **{name: str(path) for name, path in place.items()}}
-
-
-def _shards(out: Path) -> set[tuple[str, str]]:
-    return {(path.parts[-3], path.parts[-2]) for path in (out / "work").glob("*/*/shard.json")}
-
-
-def wall_of(*arguments: str) -> float:
-    """Run a verb; return its wall time in s."""
-    started = time.monotonic()
-    command = [sys.executable, "-m", "flows.cli", *arguments]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return time.monotonic() - started
-
-
 def measure(folder: Path, quick: bool) -> list[Claim]:
     """Measure everything."""
     sizes = [UNIT * times for times in ((1, 2) if quick else (1, 2, 4, 8))]
     inputs = draw(folder / "inputs", sizes[-1])
-    for stage in STAGES:
-        import_module(f"flows.{stage}")
+    for name in STAGES:
+        import_module(f"flows.{name}")
     cost(subset(inputs, sizes[0], folder / "warm"))
-    rows, largest = against_work(inputs, folder, sizes)
+    rows, mib_per_field = against_work(inputs, folder, sizes)
     rows += against_workers(inputs, folder, sizes[-1])
     if quick:
         return rows
-    rows += reruns(folder)
-    seconds, _ = stage_seconds(folder / "demo" / "work")
-    slide_s = sum(spent for stage, spent in seconds.items() if stage != "model") / DEMO_SLIDES
-    rows += overhead(inputs, folder, [sizes[0], sizes[-1]], slide_s)
-    told = {row["claim"]: row["value"] for row in rows}
-    fields = sizes[-1] * SMALL["tiling"]["centres"]["max_fields_per_slide"]
-    release_s = (largest.cpu_s - sum(largest.work_s.values())) / fields
-    mib = told["peak memory of one slide more"] / SMALL["tiling"]["centres"]["max_fields_per_slide"]
-    return rows + paper(folder / "demo", told["Prefect's CPU time, one task"] / 1000, release_s, mib)
+    demo = reruns(folder / "demo", lambda config: Fork(cpu_of, config, "publish_release", "write_report").result())
+    slide_s = sum(spent for name, spent in demo.seconds.items() if name != "model") / DEMO_SLIDES
+    task_s, added = overhead(inputs, folder, [sizes[0], sizes[-1]], slide_s)
+    by_field = {name: spent / demo.fields for name, spent in demo.seconds.items()}
+    return [*rows, *demo.rows, *added, *paper(by_field, demo.release_s / demo.fields, task_s, mib_per_field)]
 
 
 def main() -> None:

@@ -6,29 +6,23 @@ A process that has this folder on its path imports this file when it starts.
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
-_STEPS = {"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "tempfile.mkdtemp"}
+
+def _stop_where(asked: dict[str, Any]) -> None:
+    from benchmarks._drill_steps import watch_steps
+
+    def stop(part: str, step: int) -> None:
+        if (part, step) == (asked["part"], asked["step"]):
+            Path(asked["marker"]).write_text(str(os.getpid()), encoding="utf-8")
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    watch_steps(asked["out"], stop)
 
 
-def _watch(out: str, part: str, step: int, marker: Path) -> None:
-    count = 0
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal count
-        if event in _STEPS and str(arguments[0]).startswith(f"{out}/{part}"):
-            count += 1
-            if count == step:
-                marker.write_text(str(os.getpid()), encoding="utf-8")
-                os.kill(os.getpid(), signal.SIGSTOP)
-
-    sys.addaudithook(watch)
-
-
-_asked = Path(os.environ.get("SLIDESMITH_DRILL", "/nonexistent"))
-if _asked.is_file():
-    _told = json.loads(_asked.read_text(encoding="utf-8"))
-    if not Path(_told["marker"]).exists():
-        _watch(_told["out"], _told["part"], _told["step"], Path(_told["marker"]))
+_file = Path(os.environ.get("SLIDESMITH_DRILL", "/nonexistent"))
+if _file.is_file():
+    _asked = json.loads(_file.read_text(encoding="utf-8"))
+    if not Path(_asked["marker"]).exists():
+        _stop_where(_asked)
