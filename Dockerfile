@@ -8,8 +8,9 @@ ARG EXTRAS=gate,llm,review,scale,train
 WORKDIR /app
 COPY . .
 RUN pip install --no-cache-dir --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" --editable ".[${EXTRAS}]" \
-    && useradd --create-home slidesmith \
-    && mkdir /data && chown slidesmith /data
+    && useradd --create-home --uid 1000 slidesmith \
+    && mkdir /data /app/demo-out /home/slidesmith/.prefect \
+    && chown slidesmith /data /app/demo-out /home/slidesmith/.prefect
 USER slidesmith
 ENV SLIDESMITH_HOME=/app PYTHONUNBUFFERED=1
 ENTRYPOINT []

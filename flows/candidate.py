@@ -15,8 +15,8 @@ from tasks.report.contents import count_stages
 from tasks.settings import code_version
 from tasks.store import Shard
 
-# Where each published table comes from: the last stage that writes it.
-_STAGE_OF_TABLE: dict[str, str | None] = {
+# Where a published table comes from, where several stages write it: the last of them.
+_STAGE_OF_TABLE = {
     "slides": "tiling",
     "tiles": "tiling",
     "fields": "features",
@@ -26,7 +26,6 @@ _STAGE_OF_TABLE: dict[str, str | None] = {
     "perturbations": "texts",
     "reasoning": "texts",
     "questions": "reviewed",
-    "verdicts": None,
     "review_events": "reviewed",
 }
 

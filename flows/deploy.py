@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -17,9 +18,9 @@ _WEBHOOK = "slidesmith-alert"
 
 
 def deploy() -> dict[str, Any]:
-    """Register everything; what is there already is brought up to date. Returns the names of what is there now.
+    """Register everything; automations and deployments that are there are brought up to date. Returns all names.
 
-    Limits that exist keep their size: it is the operator's (`prefect gcl update gpu --limit 4`).
+    Pools and limits that exist stay as they are: the operator's (`prefect gcl update gpu --limit 4`).
 
     Raises:
         ConfigError: no server is named.
@@ -44,14 +45,14 @@ def register(wanted: dict[str, Any]) -> dict[str, list[str]]:
 def _make_pools(names: list[str]) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
     from prefect.workers.process import ProcessWorker
 
     template = ProcessWorker.get_default_base_job_template()
     with get_client(sync_client=True) as client:
         for name in names:
-            client.create_work_pool(
-                WorkPoolCreate(name=name, type="process", base_job_template=template), overwrite=True
-            )
+            with suppress(ObjectAlreadyExists):
+                client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=template))
 
 
 def _make_limits(limits: dict[str, int]) -> None:

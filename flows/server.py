@@ -14,14 +14,17 @@ from tasks.settings import ROOT
 
 _PORT = 4200
 _START_S = 180.0
-SETTINGS = {
+WORKER = {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,kg,tasks,training",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # without it a run whose process has died is never called crashed
+}
+SERVER = {
     # Slots that a killed server had lent out are known to the next one.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,kg,tasks,training",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
-"""What a server and its workers are told by their environment; compose.yaml says the same."""
+SETTINGS = {**SERVER, **WORKER}
+"""What a server and its workers are told by their environment; compose.yaml and docs/operating.md say the same."""
 
 
 def _wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:

@@ -67,6 +67,9 @@ def _lines(config: RunConfig, outcome: dict[str, Any]) -> list[str]:
     if "evaluation" in outcome:
         scores = ", ".join(f"{name.replace('_', ' ')} {score:.2f}" for name, score in outcome["evaluation"].items())
         lines += [f"evaluation  {out / 'evaluation.json'}  ({scores})"]
+    lines += [f"warning     {warning}" for warning in outcome.get("warnings", [])]
+    if outcome.get("warnings"):
+        lines.append(f"            {config.demo.slides if config.demo else 'so few'} slides are too few to learn from")
     queued = f"{outcome['flagged']} flagged, {outcome['audited']} drawn at random"
     lines.append(f"to review   {out / 'review' / 'queue.jsonl'}  ({queued})")
     lines += [

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flows.commands.options import json_option, say
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Table = tuple[dict[str, str], list[dict[str, Any]]]
 _RUN = {
@@ -79,19 +82,25 @@ def _asked(sql: str, tables: Mapping[str, Table]) -> tuple[list[str], list[tuple
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET enable_external_access = false")
         for table, (columns, given) in tables.items():
-            connection.execute(
-                f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
-            )
-            marks = ", ".join("?" for _ in columns)
-            if given:
-                values = [[row.get(name) for name in columns] for row in given]
-                connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+            connection.register("given", _arrow(columns, given))
+            chosen = ", ".join(f"{name}::{kind} AS {name}" for name, kind in columns.items())
+            connection.execute(f"CREATE TABLE {table} AS SELECT {chosen} FROM given")  # noqa: S608
+            connection.unregister("given")
         try:
             found = connection.execute(sql)
             return [column[0] for column in found.description], found.fetchall()
         except duckdb.Error as error:
             problem = str(error).splitlines()[0]
             raise InputError(f"the query failed: {problem}", remedy="see `slidesmith runs --help`") from error
+
+
+def _arrow(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> pa.Table:
+    """Return rows as a table; times are still text."""
+    import pyarrow as pa
+
+    kinds = {"DOUBLE": pa.float64(), "BIGINT": pa.int64()}
+    schema = pa.schema([(name, kinds.get(kind, pa.string())) for name, kind in columns.items()])
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from prefect import flow, task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolUpdate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -22,7 +23,7 @@ from flows import execution
 from flows.config import RunnerConfig
 from flows.deploy import register
 from flows.limits import slots
-from flows.server import SETTINGS
+from flows.server import SERVER, WORKER
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFECT = [sys.executable, "-m", "prefect"]
@@ -84,7 +85,7 @@ def test_every_deployment_is_registered(environment: dict[str, str]) -> None:
         assert deployment["name"] in listed
 
 
-def test_what_is_registered_again_is_not_doubled(
+def test_what_is_registered_again_is_not_doubled_and_what_operators_set_stays(
     environment: dict[str, str], alerts: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLIDESMITH_ALERT_URL", alerts[0])
@@ -94,10 +95,13 @@ def test_what_is_registered_again_is_not_doubled(
         get_client(sync_client=True) as client,
     ):
         before = client.read_automations_by_name("tell of failed runs")
+        client.update_work_pool("cpu", WorkPoolUpdate(concurrency_limit=5))
+        client.update_global_concurrency_limit("gpu", GlobalConcurrencyLimitUpdate(limit=3))
         register(wanted)
         after = client.read_automations_by_name("tell of failed runs")
         assert [automation.id for automation in after] == [automation.id for automation in before]
-        assert client.read_global_concurrency_limit_by_name("gpu").limit == 1
+        assert client.read_work_pool("cpu").concurrency_limit == 5
+        assert client.read_global_concurrency_limit_by_name("gpu").limit == 3
 
 
 def test_a_failed_run_is_told_of(environment: dict[str, str], alerts: tuple[str, list[str]], tmp_path: Path) -> None:
@@ -158,8 +162,26 @@ def test_the_compose_file_starts_what_there_is() -> None:
     assert all(option in spoken for option in options)
     pools = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]["pools"]
     assert services["worker"]["command"][-1] in pools
-    everywhere = {**services["worker"]["environment"], **services["server"]["environment"]}
-    assert everywhere.items() >= SETTINGS.items()
+    assert services["server"]["environment"].items() >= SERVER.items()
+    assert services["worker"]["environment"].items() >= WORKER.items()
+    server = f"http://server:{services['server']['ports'][0].split(':')[-1]}/api"
+    assert {services[name]["environment"]["PREFECT_API_URL"] for name in ("deployments", "worker")} == {server}
+
+
+def test_what_the_compose_file_mounts_belongs_to_the_user_of_the_image() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    image = (ROOT / "Dockerfile").read_text()
+    (owned,) = (line for line in image.splitlines() if "chown slidesmith " in line)
+    for service in ("server", "worker", "review"):
+        places = [volume.split(":")[-1] for volume in services[service]["volumes"] if not volume.endswith(":ro")]
+        assert {*places} <= {*owned.split()}, service
+    assert "--uid 1000" in image
+
+
+def test_the_guide_starts_a_worker_elsewhere_with_its_settings() -> None:
+    guide = (ROOT / "docs" / "operating.md").read_text()
+    for name, value in WORKER.items():
+        assert f"{name}={value}" in guide
 
 
 def test_a_worker_runs_the_curate_deployment(environment: dict[str, str], inputs: Path, tmp_path: Path) -> None:

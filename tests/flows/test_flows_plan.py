@@ -11,6 +11,8 @@ import pytest
 from flows.config import GraphConfig, RunConfig
 from flows.plan import Plan, make_plan
 from kg.sources import register
+from tasks.screening.config import ScreeningConfig
+from training.config import TrainingConfig
 
 
 @pytest.fixture
@@ -67,3 +69,13 @@ def test_ontologies_may_move(config: RunConfig, tmp_path: Path) -> None:
     shutil.copytree(ontology(config, "ncit").parent, tmp_path / "elsewhere")
     moved = GraphConfig(sources_dir=tmp_path / "elsewhere", sources=("ncit",))
     assert changed(before, make_plan(config.model_copy(update={"graph": moved}))) == set()
+
+
+def test_a_night_without_training_makes_the_release_of_a_run_with_it_but_not_one_without_its_readers(
+    config: RunConfig,
+) -> None:
+    night = make_plan(config)
+    trains = make_plan(config.model_copy(update={"training": TrainingConfig()}))
+    assert trains.release == night.release
+    screened = ScreeningConfig(families=("tfidf",))
+    assert make_plan(config.model_copy(update={"screening": screened})).release != night.release
