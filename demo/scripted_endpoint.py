@@ -38,8 +38,13 @@ class Call:
 
     digest: str  # of the body
     body: Body
-    authorization: str
+    headers: Mapping[str, str]  # names in lower case
     fault: Fault | None
+
+    @property
+    def authorization(self) -> str:
+        """The header that carries the key."""
+        return self.headers.get("authorization", "")
 
 
 class ScriptedEndpoint:
@@ -95,13 +100,13 @@ class ScriptedEndpoint:
         """Return how often each body was answered without a fault."""
         return Counter(call.digest for call in self.calls if call.fault is None)
 
-    def arrive(self, body: Body, authorization: str) -> Fault | None:
+    def arrive(self, body: Body, headers: Mapping[str, str]) -> Fault | None:
         """Note a call and return what is to go wrong with it."""
         digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         with self._lock:
             fault = self.fault(digest, self._seen[digest])
             self._seen[digest] += 1
-            self.calls.append(Call(digest, body, authorization, fault))
+            self.calls.append(Call(digest, body, headers, fault))
         return fault
 
     def wait(self) -> None:
@@ -145,7 +150,7 @@ def _handler(server: ScriptedEndpoint) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             body = json.loads(said)
-            fault = server.arrive(body, self.headers.get("authorization", ""))
+            fault = server.arrive(body, {name.lower(): value for name, value in self.headers.items()})
             time.sleep(server.latency_s)
             if fault == "hang":
                 server.be_silent()

@@ -55,13 +55,12 @@ def expected_calls(plan: Plan) -> Rehearsed:
     if screening.endpoint is not None and questions is None:
         found.unknown.append("calls of screening's reader: the questions are not written yet")
     elif screening.endpoint is not None and questions is not None:
-        from tasks.screening.endpoint_reader import endpoint_readers
+        from tasks.screening.endpoint_reader import endpoint_readers, estimate
         from tasks.screening.items import item_of
 
         readers = endpoint_readers(screening.endpoint, plan.endpoint_folder)
         items = [item_of(question) for question in questions.records("questions", Question)]
-        requests = [request for reader in readers for item in items for request in reader.requests(item)]
-        found.steps["screening"] = readers[0].endpoint.estimate(requests)
+        found.steps["screening"] = estimate(readers, items)
     if screening.writer is not None:
         found.unknown.append("calls of screening's writer: which questions leak is not known yet")
     return found

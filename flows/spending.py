@@ -6,9 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tasks.endpoint.ledger import LedgerRow, Spent, read_ledger
-
-LEDGER = "ledger.jsonl"
+from tasks.endpoint.ledger import LEDGER, LedgerRow, Spent, read_ledger
 
 
 def read_spending(folder: Path) -> list[LedgerRow]:

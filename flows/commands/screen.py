@@ -125,10 +125,9 @@ def _plan(
         *_example(items[0]),
     ]
     if config.endpoint is not None:
-        from tasks.screening.endpoint_reader import endpoint_readers
+        from tasks.screening.endpoint_reader import endpoint_readers, estimate
 
-        readers = endpoint_readers(config.endpoint, asked)
-        cost = readers[0].endpoint.estimate([r for reader in readers for item in items for r in reader.requests(item)])
+        cost = estimate(endpoint_readers(config.endpoint, asked), items)
         found["endpoint"] = asdict(cost)
         price = "price unknown" if cost.cost is None else f"about {cost.cost:.2f}"
         lines.append(

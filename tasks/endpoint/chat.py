@@ -79,15 +79,20 @@ def open_client(config: EndpointConfig) -> AsyncOpenAI:
     """
     try:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+        certificates = _certificates()
     except ModuleNotFoundError as error:
         raise MissingExtraError("endpoints need the openai package", remedy="pip install -e '.[llm]'") from error
-    return AsyncOpenAI(
+    client = AsyncOpenAI(
         api_key=key_of(config),
         base_url=config.base_url,
         max_retries=0,
         timeout=config.timeout_s,
-        http_client=DefaultAsyncHttpxClient(verify=_certificates()),
+        http_client=DefaultAsyncHttpxClient(verify=certificates),
     )
+    # The package takes them from OPENAI_ORG_ID and OPENAI_PROJECT_ID; they are no business of another server.
+    client.organization = client.project = None
+    return client
 
 
 @functools.cache

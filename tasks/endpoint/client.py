@@ -14,7 +14,7 @@ from tasks.endpoint.calls import Caller, cost_of
 from tasks.endpoint.chat import Came
 from tasks.endpoint.config import EndpointConfig
 from tasks.endpoint.estimate import Estimate
-from tasks.endpoint.ledger import Ledger, OverBudgetError, Spent, call_id
+from tasks.endpoint.ledger import LEDGER, Ledger, OverBudgetError, Spent, call_id
 from tasks.endpoint.requests import Message, Request, about_tokens, request_key
 
 _GIVE_UP_AFTER = 8  # requests that failed one after another, with none answered between them
@@ -33,7 +33,7 @@ class Endpoint:
         """Take how the endpoint is reached, and the folder for `cache/` and `ledger.jsonl`."""
         self.config = config
         self._cache = ReplyCache(folder / "cache")
-        self._ledger = Ledger(folder / "ledger.jsonl")
+        self._ledger = Ledger(folder / LEDGER)
         self._failed_in_a_row = 0
 
     def ask(self, requests: Sequence[Request]) -> list[Outcome]:

@@ -9,6 +9,10 @@ from pydantic import Field, field_validator, model_validator
 
 from tasks.settings import StageConfig
 
+_OF_NO_ANSWER = {
+    "base_url", "api_key_env", "concurrency", "requests_per_minute", "tokens_per_minute", "backoff_s",
+}  # fmt: skip
+
 
 class Prices(StageConfig):
     """What a million tokens cost, in the currency of the budget."""
@@ -58,8 +62,8 @@ class EndpointConfig(StageConfig):
     budget: Budget = Budget()
 
     def portable(self) -> dict[str, Any]:
-        """Return what decides answers and failures, for keys and lineage: no address, no variable's name."""
-        return self.model_dump(mode="json", exclude={"base_url", "api_key_env", "concurrency"})
+        """Return what decides answers and failures, for keys and lineage: no address, no variable's name, no speed."""
+        return self.model_dump(mode="json", exclude=_OF_NO_ANSWER)
 
     @field_validator("base_url")
     @classmethod

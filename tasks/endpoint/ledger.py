@@ -24,6 +24,8 @@ from schemas.rejection import Stage
 from tasks.endpoint.config import Budget, EndpointConfig
 
 Status = Literal["open", "ok", "throttled", "failed", "lost"]
+LEDGER = "ledger.jsonl"
+"""Name of the file in the folder that callers share."""
 MINUTE_S = 60.0
 
 

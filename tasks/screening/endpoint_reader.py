@@ -16,6 +16,7 @@ from schemas.errors import InputError, StageFailedError
 from tasks.endpoint.answers import Answer, Failure
 from tasks.endpoint.choices import chosen_letter, letter_logprobs
 from tasks.endpoint.client import Endpoint
+from tasks.endpoint.estimate import Estimate
 from tasks.endpoint.requests import Message, Request
 from tasks.screening.config import EndpointMode, EndpointReaderConfig
 from tasks.screening.items import LETTERS, Floats, Item, Panel
@@ -134,3 +135,8 @@ def endpoint_readers(config: EndpointReaderConfig, folder: Path | None = None) -
         )
     endpoint = Endpoint(config.endpoint, place)
     return [EndpointReader(endpoint, mode, config) for mode in config.modes]
+
+
+def estimate(readers: Sequence[EndpointReader], items: Sequence[Item]) -> Estimate:
+    """Return the calls, tokens and cost of asking all of the readers, which share one endpoint, about all items."""
+    return readers[0].endpoint.estimate([r for reader in readers for item in items for r in reader.requests(item)])

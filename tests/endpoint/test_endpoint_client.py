@@ -222,11 +222,14 @@ def test_an_answer_that_never_comes_to_its_point_is_malformed(connect: Connect) 
         assert only_failure(connect(server), ask_for("?")).detail == "the answer is empty"
 
 
-def test_a_server_that_wants_no_key_is_sent_none(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-server")
+def test_a_server_is_sent_no_key_nor_account_of_another_one(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_WEBHOOK_SECRET"):
+        monkeypatch.setenv(name, f"of-another-server-{name}")
     with ScriptedEndpoint(echo) as server:
         only_answer(connect(server), ask_for("glands"))
-    assert "another" not in server.calls[0].authorization
+    sent = server.calls[0].headers
+    assert "another" not in str(sent)
+    assert not {"openai-organization", "openai-project"} & sent.keys()
 
 
 def test_letters_get_the_probabilities_of_their_tokens(connect: Connect) -> None:

@@ -153,3 +153,10 @@ def test_an_empty_ledger_has_no_rows(tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_meant_is_an_error(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         config(**settings)
+
+
+def test_how_fast_an_endpoint_is_asked_decides_no_answer_and_no_key_of_a_shard() -> None:
+    slow = config(concurrency=1, requests_per_minute=5, tokens_per_minute=900, backoff_s=9, base_url="http://b/v1")
+    assert slow.portable() == config().portable()
+    assert config(model="other").portable() != config().portable()
+    assert config(attempts=1).portable() != config().portable()  # it decides what fails
