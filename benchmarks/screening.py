@@ -1,6 +1,6 @@
 """Does screening find planted leaks, leave clean questions alone, repair what leaks, and do so quickly?
 
-Usage: python -m benchmarks.screening [--quick] [--json FILE]
+Usage: python -m benchmarks.screening [--quick] [--json FILE] [--example FILE]
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._per_item import AXES, Rule, per_item_questions
+from benchmarks._question_files import write_example, write_messy
 from benchmarks.generation import demo_fields
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.formats import read_items
 from tasks.screening.intervals import clustered_interval
-from tasks.screening.items import LETTERS, Item
+from tasks.screening.items import Item
 from tasks.screening.planted import LEAKS, planted_items
 from tasks.screening.report import full_report, write_html
 from tasks.screening.rounds import screen_and_drop
@@ -32,17 +33,17 @@ from tasks.screening.screen import screen
 STRENGTHS = (0.3, 0.6, 1.0)
 N = 200
 RULES: tuple[Rule, ...] = ("one change", "closure")
-Row = dict[str, Any]
 
 
-def claim(name: str, value: float, unit: str, goal: float | None = None, *, at_most: bool = True) -> Row:
-    """Return one line of the table; without a goal it is a figure to know."""
-    reached = goal is None or (value <= goal if at_most else value >= goal)
-    shown = "-" if goal is None else f"{'<=' if at_most else '>='} {goal:g}"
-    return {"claim": name, "value": round(value, 4), "unit": unit, "goal": shown, "reached": bool(reached)}
+def bounded(name: str, value: float, unit: str, goal: float | None, *, at_most: bool = True) -> Claim:
+    """Return a claim with a goal for a number; without one it is a figure to know."""
+    if goal is None:
+        return claim(name, value, unit)
+    reached = value <= goal if at_most else value >= goal
+    return claim(name, value, unit, f"{'<=' if at_most else '>='} {goal:g}", reached)
 
 
-def planted(seeds: int, strengths: tuple[float, ...]) -> list[Row]:
+def planted(seeds: int, strengths: tuple[float, ...]) -> list[Claim]:
     """Share of planted leaks whose cell fails, by strength, and how often the cue is named first or second."""
     names = {"word": "wording", "negation": "polarity"}
     rows = []
@@ -55,13 +56,13 @@ def planted(seeds: int, strengths: tuple[float, ...]) -> list[Row]:
                 named.append(names.get(leak, leak) in [cue.name for cue in whole.cues[:2]])
         text = f"{len(found)} cells of {N} items, six kinds, strength {strength}"
         goal = 0.95 if strength >= 0.6 else None
-        rows.append(claim(f"planted leaks found: {text}", float(np.mean(found)), "share", goal, at_most=False))
+        rows.append(bounded(f"planted leaks found: {text}", float(np.mean(found)), "share", goal, at_most=False))
         goal = 0.9 if strength >= 0.6 else None
-        rows.append(claim(f"their cue is named: {text}", float(np.mean(named)), "share", goal, at_most=False))
+        rows.append(bounded(f"their cue is named: {text}", float(np.mean(named)), "share", goal, at_most=False))
     return rows
 
 
-def clean(seeds: int) -> list[Row]:
+def clean(seeds: int) -> list[Claim]:
     """Share of clean cells that fail, and of clean items that are flagged."""
     rows = []
     for n in (N, 1000):
@@ -70,24 +71,24 @@ def clean(seeds: int) -> list[Row]:
         flagged = float(np.mean([len(one.item_flags) / n for one in found]))
         passed = float(np.mean([one.whole.verdict == "pass" for one in found]))
         rows += [
-            claim(f"clean cells that fail: {seeds} cells of {n} items", failed, "share", 0.05, at_most=True),
-            claim(f"clean items that are flagged: {seeds} x {n}", flagged, "share", 0.05, at_most=True),
+            bounded(f"clean cells that fail: {seeds} cells of {n} items", failed, "share", 0.05),
+            bounded(f"clean items that are flagged: {seeds} x {n}", flagged, "share", 0.05),
             claim(f"clean cells that pass: {seeds} cells of {n} items", passed, "share"),
         ]
     return [*rows, grouped(seeds)]
 
 
-def grouped(seeds: int) -> Row:
+def grouped(seeds: int) -> Claim:
     """Share of clean files of five cells, eight questions a patient, in which anything fails."""
     failed = []
     for seed in range(seeds):
         parts = [planted_items("none", 0.0, 120, seed=10 * seed + c, per_group=8, cell=f"cell {c}") for c in range(5)]
         failed.append(bool(screen([item for part in parts for item in part], ScreeningConfig()).failing))
     text = f"clean files in which a cell, or the whole, fails: {seeds} files of 5 cells, 8 questions a patient"
-    return claim(text, float(np.mean(failed)), "share", 0.05)
+    return bounded(text, float(np.mean(failed)), "share", 0.05)
 
 
-def coverage(draws: int, seeds: int) -> list[Row]:
+def coverage(draws: int, seeds: int) -> list[Claim]:
     """Share of 90% intervals that hold the truth: drawn answers of unlike patients, and fitted readers of many files.
 
     The truth of a fitted reader is its mean accuracy over all files that were drawn in the same way.
@@ -102,7 +103,7 @@ def coverage(draws: int, seeds: int) -> list[Row]:
             found = clustered_interval(credit, group, confidence=0.90)
             held.append(found.low[0] <= p <= found.high[0])
         text = f"90% intervals that hold the truth: {groups} patients, their rates spread by {spread:g}, {draws} draws"
-        rows.append(claim(text, float(np.mean(held)), "share", 0.87, at_most=False))
+        rows.append(bounded(text, float(np.mean(held)), "share", 0.87, at_most=False))
     config = ScreeningConfig(families=("logistic", "tfidf"), certifier=None)
     wholes = [screen(planted_items("word", 0.3, N, seed=seed), config).rows for seed in range(seeds)]
     for name in config.families:
@@ -110,11 +111,11 @@ def coverage(draws: int, seeds: int) -> list[Row]:
         truth = float(np.mean([row.accuracy for row in found_rows]))
         held = [row.low <= truth <= row.high for row in found_rows]
         text = f"90% intervals that hold the truth: {name}, fitted to {seeds} files of {N} items with a leak of 0.3"
-        rows.append(claim(text, float(np.mean(held)), "share", 0.87, at_most=False))
+        rows.append(bounded(text, float(np.mean(held)), "share", 0.87, at_most=False))
     return rows
 
 
-def repairs() -> list[Row]:
+def repairs() -> list[Claim]:
     """Per-item questions over the demo's fields before and after repair, per dimension and rule for wrong options."""
     fields, rows = demo_fields(), []
     for rule in RULES:
@@ -135,12 +136,12 @@ def repairs() -> list[Row]:
             what = f"{mended.get(name, 'left as it is')}, {after.verdict}"
             bound = 0.30 if name in mended else None
             rows += [
-                claim(f"{text}: strongest reader after ({what})", after.worst.accuracy, "accuracy", bound),
-                claim(f"{text}: certifier after", held[name].accuracy, "accuracy", bound),
+                bounded(f"{text}: strongest reader after ({what})", after.worst.accuracy, "accuracy", bound),
+                bounded(f"{text}: certifier after", held[name].accuracy, "accuracy", bound),
                 claim(f"{text}: questions left of {before.n}", after.n, "questions"),
             ]
         failing = sum(cell.selected == "fail" for cell in cells[1].values())
-        rows.append(claim(f"per item, {rule}: cells that still fail", failing, "cells", 0))
+        rows.append(bounded(f"per item, {rule}: cells that still fail", failing, "cells", 0))
     return rows
 
 
@@ -159,14 +160,14 @@ def counterbalanced(sets: int, blocks: int) -> list[Item]:
     return items
 
 
-def balance() -> list[Row]:
+def balance() -> list[Claim]:
     """Largest deviation from chance of any reader that selects, on exactly counterbalanced questions."""
     found = screen(counterbalanced(10, 20), ScreeningConfig())
     worst = max(abs(row.accuracy - 0.25) for row in found.rows if row.family != "certifier")
     flagged = len(found.item_flags) / len(found.panel.items)
     return [
-        claim("counterbalanced questions: largest deviation from chance", worst, "accuracy", 1e-9, at_most=True),
-        claim("counterbalanced questions that are flagged", flagged, "share", 0.05, at_most=True),
+        bounded("counterbalanced questions: largest deviation from chance", worst, "accuracy", 1e-9),
+        bounded("counterbalanced questions that are flagged", flagged, "share", 0.05),
     ]
 
 
@@ -177,23 +178,6 @@ def measure(n: int) -> dict[str, float]:
     output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root).stdout
     measured: dict[str, float] = json.loads(output.splitlines()[-1])
     return measured
-
-
-def write_messy(path: Path, n: int) -> None:
-    """Write n questions as real files hold them: long texts, ragged options, many scripts, and rows without use."""
-    rng = np.random.default_rng(0)
-    words = np.array([f"term{number}" for number in range(30_000)])
-    endings = ("glands", "железа", "غدة", "Drüsen", "腺体", "αδένας")
-    with path.open("w", encoding="utf-8") as stream:
-        for number in range(n):
-            texts = [" ".join(rng.choice(words, rng.integers(3, 20))) for _ in range(rng.integers(2, 7))]
-            options = {letter: f"{text} {endings[number % 6]}" for letter, text in zip(LETTERS, texts, strict=False)}
-            options |= {"B": options["A"]} if number % 1009 == 1 else {}
-            options |= {"A": ""} if number % 1013 == 1 else {}
-            row: Row = {"question": " ".join(rng.choice(words, 25)), "options": options}
-            row |= {"answer": None if number % 997 == 1 else LETTERS[int(rng.integers(len(texts)))]}
-            row |= {"patient": f"p{number // 7}", "type": f"type {number % 10}"}
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def measure_here(n: int) -> None:
@@ -211,22 +195,22 @@ def measure_here(n: int) -> None:
     print(json.dumps({**costs, "peak_gib": peak, "accounted": len(items) + len(rejections)}))
 
 
-def speed(quick: bool) -> list[Row]:
+def speed(quick: bool) -> list[Claim]:
     """Seconds and memory by number of questions."""
     rows = []
     sizes = (1000, 6000) if quick else (1000, 6000, 100_000)
     measured = {n: measure(n) for n in sizes}
     cores = len(os.sched_getaffinity(0))
-    rows.append(claim(f"1,000 questions, 5 folds, {cores} cores", measured[1000]["wall_s"], "s", 60, at_most=True))
+    rows.append(bounded(f"1,000 questions, 5 folds, {cores} cores", measured[1000]["wall_s"], "s", 60))
     rows.append(claim(f"6,000 questions, 5 folds, {cores} cores", measured[6000]["wall_s"], "s"))
-    rows.append(claim("6,000 questions, processor time", measured[6000]["cpu_s"], "s", 30, at_most=True))
+    rows.append(bounded("6,000 questions, processor time", measured[6000]["cpu_s"], "s", 30))
     if not quick:
         large = measured[100_000]
-        rows.append(claim("100,000 rows, left out or read", large["accounted"], "rows", 100_000, at_most=False))
-        rows.append(claim("100,000 questions, peak memory", large["peak_gib"], "GiB", 4, at_most=True))
-        rows.append(claim("100,000 questions, processor time", large["cpu_s"], "s", 600, at_most=True))
+        rows.append(bounded("100,000 rows, left out or read", large["accounted"], "rows", 100_000, at_most=False))
+        rows.append(bounded("100,000 questions, peak memory", large["peak_gib"], "GiB", 4))
+        rows.append(bounded("100,000 questions, processor time", large["cpu_s"], "s", 600))
         ratio = large["cpu_s"] / measured[6000]["cpu_s"] / (100_000 / 6000)
-        rows.append(claim("processor time per question, 100,000 against 6,000", ratio, "times", 1.5, at_most=True))
+        rows.append(bounded("processor time per question, 100,000 against 6,000", ratio, "times", 1.5))
     return rows
 
 
@@ -235,20 +219,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="finish within a minute")
     parser.add_argument("--json", type=Path, help="write the claims here")
+    parser.add_argument("--example", type=Path, metavar="FILE", help="only write the questions of docs/screening.md")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.example:
+        write_example(arguments.example)
+        return
     if arguments.measure:
         measure_here(arguments.measure)
         return
     quick = arguments.quick
     rows = speed(quick) + balance() + repairs() + planted(*((1, STRENGTHS[1:2]) if quick else (10, STRENGTHS)))
     rows += clean(3 if quick else 40) + coverage(200 if quick else 2000, 5 if quick else 100)
-    width = max(len(row["claim"]) for row in rows)
-    for row in rows:
-        print(f"{row['claim']:{width}}  {row['value']:>10.4g} {row['unit']:9} goal {row['goal']:8}", end="  ")
-        print("" if row["goal"] == "-" else "reached" if row["reached"] else "NOT REACHED")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+    tell(rows)
+    keep(rows, arguments.json)
 
 
 if __name__ == "__main__":

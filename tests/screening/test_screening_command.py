@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from benchmarks._question_files import write_example
 from flows.cli import main
 from flows.commands.screen import command
+from tasks.screening.formats import read_items
 from tasks.screening.items import LETTERS
 from tasks.screening.planted import Leak, planted_items
 
@@ -45,6 +48,15 @@ def test_a_leaking_file_exits_with_3_and_leaves_a_page_json_and_rejections(tmp_p
     assert again.stdout == found.stdout
     for name in ("screening.html", "screening.json"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_the_example_of_the_docs_is_read_as_the_docs_say(tmp_path: Path) -> None:
+    write_example(tmp_path / "example.json")
+    items, rejections = read_items(tmp_path / "example.json")
+    assert Counter(item.cell for item in items) == {"diagnosis": 300, "morphology": 300, "site": 299}
+    assert [(row.item_id, row.reason) for row in rejections] == [("site-none-000299", "missing_answer")]
+    shown = (Path(__file__).parents[2] / "docs" / "screening.md").read_text(encoding="utf-8")
+    assert "1 left out: missing answer, e.g. site-none-000299: no answer" in shown
 
 
 def test_a_clean_file_exits_with_0_and_shows_a_table(tmp_path: Path) -> None:
