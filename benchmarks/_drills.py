@@ -17,6 +17,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 from unittest.mock import patch
 
@@ -92,7 +93,8 @@ class Ground:
 
 
 def _told(first: Ended, last: Ended) -> str:
-    return first.then if last is first else f"{first.then}; the rerun {last.then}"
+    told = shorten(first.then, 150, placeholder=" ...")  # it may name several slides
+    return told if last is first else f"{told}; the rerun {last.then}"
 
 
 def killed(ground: Ground) -> list[Outcome]:
@@ -209,7 +211,7 @@ def _move_clock(by_s: float) -> None:
 def store_away(ground: Ground) -> Iterator[Outcome]:
     """Let the bucket of the shards be unreachable for a while, at the first connection of a run and later."""
     with Service("bucket") as service:
-        for after in (1, 8) if ground.whole else (8,):
+        for after in (1, 60) if ground.whole else (60,):
             address = f"http://127.0.0.1:{service.outage(after, ground.outage_s)}"
             config = ground.config(f"store-{after}", shards=f"s3://{BUCKET}/shards-{after}")
             reached = {**ACCESS, "AWS_ENDPOINT_URL": address}

@@ -19,6 +19,7 @@ from benchmarks._drill_line import Outcome, timed
 from benchmarks._drill_server import ROOT, Cluster
 from benchmarks._drills import DRILLS, Ground, load
 from benchmarks._drills_served import faked_clock, server_killed, worker_killed, worker_killed_alone, worker_left_dead
+from benchmarks._drills_trained import training_killed
 
 PAGE = ROOT / "docs" / "drills.md"
 BEGIN, END = "<!-- outcomes: begin -->\n", "<!-- outcomes: end -->"
@@ -28,6 +29,7 @@ SERVED: dict[str, Callable[[Ground, Cluster], Iterable[Outcome]]] = {
     "worker_killed_alone": worker_killed_alone,
     "worker_left_dead": worker_left_dead,
     "server_killed": server_killed,
+    "training_killed": training_killed,
 }
 LONE: dict[str, Callable[[Ground], Iterable[Outcome]]] = {**DRILLS, "faked_clock": faked_clock}
 
@@ -48,7 +50,8 @@ def drilled(names: list[str], folder: Path, whole: bool) -> Iterator[Outcome]:
 def row(outcome: Outcome) -> str:
     """Return one outcome as a row of the table."""
     mark = "yes" if outcome.same else "**NO**"
-    return f"| {outcome.drill} | {outcome.disturbed} | {outcome.then} | {mark} | {outcome.wall_s:.0f} |"
+    then = " ".join(outcome.then.split()).replace("|", "/")
+    return f"| {outcome.drill} | {outcome.disturbed} | {then} | {mark} | {outcome.wall_s:.0f} |"
 
 
 def write_table(rows: list[str], load_before: float) -> None:
