@@ -10,7 +10,7 @@ from tasks.endpoint.client import Endpoint, Outcome
 from tasks.endpoint.config import EndpointConfig
 from tasks.endpoint.estimate import Estimate
 from tasks.endpoint.ledger import OverBudgetError
-from tasks.endpoint.requests import Request
+from tasks.endpoint.requests import Request, request_key
 
 
 class Rehearsal(Endpoint):
@@ -23,16 +23,19 @@ class Rehearsal(Endpoint):
     def __init__(self, config: EndpointConfig, folder: Path) -> None:
         """Take the endpoint's configuration and its folder."""
         super().__init__(config, folder)
-        self._asked: list[Request] = []
+        self._seen: set[str] = set()
+        self._so_far = self.estimate([])
 
     def ask(self, requests: Sequence[Request]) -> list[Outcome]:
         """Return stored answers, and a failure for each request that would have to be sent."""
-        self._asked += requests
+        fresh = {request_key(request, self.config): request for request in requests}
+        self._so_far += self.estimate(request for key, request in fresh.items() if key not in self._seen)
+        self._seen.update(fresh)  # the keys alone: requests may hold images
         return super().ask(requests)
 
     def so_far(self) -> Estimate:
         """Return what the requests so far would take; repairs are not counted."""
-        return self.estimate(self._asked)
+        return self._so_far
 
     def _caller(self) -> Caller:
         return _Silent(self.config, self._cache, self._ledger)

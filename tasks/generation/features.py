@@ -15,13 +15,15 @@ from schemas.errors import InputError
 from schemas.ids import content_id
 from schemas.records import Feature, Field, Mention, Rejection, Slide
 from schemas.records.shared import SCALES
+from tasks.endpoint.client import Endpoint
 from tasks.generation.annotations import AnnotationSource
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.findings import DIAGNOSIS, Box, Finding, FindingSource, ScaleBox, Terms, local_name
+from tasks.generation.inputs import StoredTile
 from tasks.generation.linked_findings import CaptionSource, ReportSource
 from tasks.generation.open_findings import coherent
-from tasks.generation.tile_findings import Asker, SeenTile, TileSource, undecided
+from tasks.generation.tile_findings import TileSource, undecided
 from tasks.store import ShardWriter
 
 
@@ -44,8 +46,8 @@ class Evidence:
     mentions: Sequence[Mention] = ()
     linker: Linker | None = None
     graph: Graph | None = None
-    tiles: Mapping[str, SeenTile] = dataclasses.field(default_factory=dict)
-    asker: Asker | None = None
+    tiles: Mapping[str, StoredTile] = dataclasses.field(default_factory=dict)
+    asker: Endpoint | None = None
 
 
 def attach_features(

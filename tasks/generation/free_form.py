@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from schemas.records import Question, Rejection
 from tasks.endpoint.answers import Failure
+from tasks.endpoint.client import Endpoint
 from tasks.endpoint.requests import Request
 from tasks.generation.checked_replies import FreeForm, SaysThat
 from tasks.generation.claims import Claims
@@ -14,14 +15,13 @@ from tasks.generation.composites import Composite
 from tasks.generation.option_sets import State
 from tasks.generation.prompting import author, messages
 from tasks.generation.question_rows import question_row
-from tasks.generation.tile_findings import Asker
 from tasks.generation.view import Tools
 
 _MAX_TOKENS = 900
 
 
 def write_free_form(
-    asker: Asker, claims: Claims, composites: Sequence[Composite], tools: Tools
+    asker: Endpoint, claims: Claims, composites: Sequence[Composite], tools: Tools
 ) -> tuple[list[Question], list[Rejection]]:
     """Return a question for each composite, and those for which no usable one was written.
 

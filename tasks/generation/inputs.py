@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from kg.graph import Graph
 from kg.link import Lexicon, Linker
 from schemas.records import Field, Mention, Report, Slide
@@ -40,26 +42,33 @@ class StoredTile:
 
 
 class StoredTiles(Mapping[str, StoredTile]):
-    """The tiles of a shard by id; their bytes are read when the first is looked at."""
+    """The tiles of a shard by id, in the order in which they are stored; one row group's images are held at a time."""
 
     def __init__(self, tiles: Shard) -> None:
         """Take the tiling shard."""
         self._shard = tiles
+        self._held: tuple[int, dict[str, StoredTile]] = (-1, {})
 
     @functools.cached_property
-    def _tiles(self) -> dict[str, StoredTile]:
-        columns = self._shard.table("tiles", ["tile_id", "image", "mpp"]).to_pydict()
-        stored = map(StoredTile, columns["image"], columns["mpp"])
-        return dict(zip(columns["tile_id"], stored, strict=True))
+    def _group_of(self) -> dict[str, int]:
+        with pq.ParquetFile(self._shard.path("tiles.parquet")) as file:
+            groups = [file.read_row_group(group, ["tile_id"]) for group in range(file.num_row_groups)]
+        return {tile_id: group for group, table in enumerate(groups) for tile_id in table["tile_id"].to_pylist()}
 
     def __getitem__(self, tile_id: str) -> StoredTile:
-        return self._tiles[tile_id]
+        group = self._group_of[tile_id]
+        if self._held[0] != group:
+            with pq.ParquetFile(self._shard.path("tiles.parquet")) as file:
+                columns = file.read_row_group(group, ["tile_id", "image", "mpp"]).to_pydict()
+            stored = map(StoredTile, columns["image"], columns["mpp"])
+            self._held = group, dict(zip(columns["tile_id"], stored, strict=True))
+        return self._held[1][tile_id]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tiles)
+        return iter(self._group_of)
 
     def __len__(self) -> int:
-        return len(self._tiles)
+        return len(self._group_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 from schemas.records import Rejection
 from tasks.endpoint.answers import Failure
+from tasks.endpoint.client import Endpoint
 from tasks.endpoint.requests import Request
 from tasks.generation.authorship import Author, Wordings
 from tasks.generation.caption_styles import LEVELS, Draft, plain
 from tasks.generation.checked_replies import Paragraph, SaysThat
 from tasks.generation.claims import Claims
 from tasks.generation.prompting import author, messages
-from tasks.generation.tile_findings import Asker
 from tasks.generation.view import FieldView, Tools
 
 _MAX_TOKENS = 500
 
 
 def write_paragraphs(
-    asker: Asker, claims: Claims, views: Sequence[FieldView], tools: Tools
+    asker: Endpoint, claims: Claims, views: Sequence[FieldView], tools: Tools
 ) -> tuple[Wordings, list[Rejection]]:
     """Return a paragraph for each first phrasing of a full caption; fields that show the same share one.
 

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from kg.link import Linker
 from schemas.records import Caption, Feature, Rejection
 from tasks.endpoint.answers import Failure
+from tasks.endpoint.client import Endpoint
 from tasks.endpoint.requests import Request
 from tasks.generation.caption_styles import Draft
 from tasks.generation.checked_replies import Replacements
 from tasks.generation.open_findings import not_visible
 from tasks.generation.operators import Change
 from tasks.generation.prompting import author, messages
-from tasks.generation.tile_findings import Asker
 from tasks.generation.view import FieldView, Tools
 
 Written = tuple[FieldView, list[tuple[Caption, Draft]]]
@@ -62,7 +62,7 @@ class Replacement:
 
 
 def propose(
-    asker: Asker, linker: Linker, written: Sequence[Written], tools: Tools
+    asker: Endpoint, linker: Linker, written: Sequence[Written], tools: Tools
 ) -> tuple[dict[str, list[Change]], list[Rejection]]:
     """Return caption id -> changes that the endpoint proposes for it, and what it proposed in vain.
 

@@ -7,43 +7,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from kg.vocabulary import load_vocabulary
 from schemas.records import Rejection
 from schemas.records.shared import SCALES, Scale
-from tasks.endpoint.answers import Answer, Failure
+from tasks.endpoint.answers import Failure
+from tasks.endpoint.client import Endpoint, Outcome
 from tasks.endpoint.requests import Request
 from tasks.generation.findings import Finding, ScaleBox, Terms
+from tasks.generation.inputs import StoredTile
 from tasks.generation.prompting import messages
 
 UNKNOWN = "not_assessable"
 SOURCE = "endpoint"
 _MAX_TOKENS = 300
-
-
-class Asker(Protocol):
-    """Who puts requests: the client of an endpoint, or one that only counts them."""
-
-    def ask(self, requests: Sequence[Request]) -> list[Answer | Failure]:
-        """Return an answer or a failure per request, in order."""
-        ...
-
-
-class SeenTile(Protocol):
-    """A tile as it is looked at."""
-
-    @property
-    def image(self) -> bytes:
-        """JPEG bytes."""
-        ...
-
-    @property
-    def mpp(self) -> float:
-        """Micrometres per pixel."""
-        ...
+_AT_ONCE = 256  # requests with their images in memory; a slide may have a hundred thousand tiles
 
 
 @functools.cache
@@ -57,7 +38,7 @@ def reply_of(scale: Scale) -> type[BaseModel]:
     return create_model(f"{scale.capitalize()}Findings", __config__=ConfigDict(extra="forbid"), **columns)
 
 
-def tile_request(box: ScaleBox, tile: SeenTile, organ: str | None) -> Request:
+def tile_request(box: ScaleBox, tile: StoredTile, organ: str | None) -> Request:
     """Return the question about one tile."""
     slots = {
         "organ": organ,
@@ -77,7 +58,7 @@ def tile_request(box: ScaleBox, tile: SeenTile, organ: str | None) -> Request:
 class TileSource:
     """Findings that a vision endpoint names, in the field and at the scale of the tile that it was shown."""
 
-    def __init__(self, tiles: Mapping[str, SeenTile], terms: Terms, organ: str | None, asker: Asker) -> None:
+    def __init__(self, tiles: Mapping[str, StoredTile], terms: Terms, organ: str | None, asker: Endpoint) -> None:
         """Take the tiles by id, the vocabulary for the organ, and whom to ask."""
         self._tiles = tiles
         self._terms = terms
@@ -85,11 +66,21 @@ class TileSource:
         self._asker = asker
 
     def read(self, boxes: Sequence[ScaleBox]) -> tuple[list[Finding], list[Rejection]]:
-        """Return what is seen in each tile; a tile about which there is no answer is a rejection."""
-        outcomes = self._asker.ask([tile_request(box, self._tiles[box.tile_id], self._organ) for box in boxes])
+        """Return what is seen in each tile; a tile about which there is no answer is a rejection.
+
+        Tiles are shown in the order in which they are stored, and only so many are held at once.
+        """
+        place = {tile_id: number for number, tile_id in enumerate(self._tiles)}
+        stored = sorted(boxes, key=lambda box: place[box.tile_id])
+        outcomes: dict[str, Outcome] = {}
+        for start in range(0, len(stored), _AT_ONCE):
+            batch = stored[start : start + _AT_ONCE]
+            requests = [tile_request(box, self._tiles[box.tile_id], self._organ) for box in batch]
+            outcomes.update(zip((box.tile_id for box in batch), self._asker.ask(requests), strict=True))
         findings: list[Finding] = []
         rejections: list[Rejection] = []
-        for box, outcome in zip(boxes, outcomes, strict=True):
+        for box in boxes:
+            outcome = outcomes[box.tile_id]
             if isinstance(outcome, Failure):
                 rejections.append(outcome.rejection())
             elif outcome.value is not None:

@@ -13,6 +13,7 @@ from schemas.ids import content_id
 from schemas.records import Rejection
 from schemas.records.generation import CaptionLevel
 from tasks.endpoint.answers import Answer, Failure
+from tasks.endpoint.client import Endpoint
 from tasks.endpoint.requests import Request
 from tasks.generation.authorship import Author, Wordings
 from tasks.generation.checked_replies import CaptionWording, QuestionWording
@@ -21,13 +22,12 @@ from tasks.generation.phrases import read_yaml
 from tasks.generation.placeholders import Sentence, can_be_reworded
 from tasks.generation.prompting import author, messages
 from tasks.generation.question_plan import QuestionTemplate
-from tasks.generation.tile_findings import Asker
 
 _MAX_TOKENS = 600
 _UNWORDED = frozenset({"site"})  # levels that only name the organ
 
 
-def word_captions(asker: Asker, claims: Claims, count: int) -> tuple[Wordings, list[Rejection]]:
+def word_captions(asker: Endpoint, claims: Claims, count: int) -> tuple[Wordings, list[Rejection]]:
     """Return caption templates in other words; where none is usable the file's own stay in use.
 
     Args:
@@ -55,7 +55,7 @@ def word_captions(asker: Asker, claims: Claims, count: int) -> tuple[Wordings, l
 
 
 def word_questions(
-    asker: Asker, claims: Claims, templates: Sequence[QuestionTemplate]
+    asker: Endpoint, claims: Claims, templates: Sequence[QuestionTemplate]
 ) -> tuple[Wordings, list[Rejection]]:
     """Return free question templates in other words; fixed ones stay fixed."""
     free = [item for item in templates if item.kind == "free" and item.build != "composite" and _all_plain(item)]

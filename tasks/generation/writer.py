@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kg.link import Linker
+from tasks.endpoint.client import Endpoint
 from tasks.generation.claims import Claims
-from tasks.generation.tile_findings import Asker
 from tasks.generation.view import Tools
 
 
@@ -14,7 +14,7 @@ from tasks.generation.view import Tools
 class Writer:
     """An endpoint that words texts, and the linker that tells what they claim."""
 
-    asker: Asker
+    asker: Endpoint
     linker: Linker
 
     def claims(self, tools: Tools) -> Claims:

@@ -10,13 +10,13 @@ from schemas.ids import canonical_json
 from schemas.records import Reasoning, Rejection
 from schemas.records.shared import SCALES
 from tasks.endpoint.answers import Failure
+from tasks.endpoint.client import Endpoint
 from tasks.endpoint.requests import Request
 from tasks.generation.checked_replies import Judgement, Reasoned, SaysThat
 from tasks.generation.claims import Claims
 from tasks.generation.findings import DIAGNOSIS
 from tasks.generation.prompting import author, messages
 from tasks.generation.reasoning_filters import refuse
-from tasks.generation.tile_findings import Asker
 from tasks.generation.view import FieldView, Tools, provenance
 
 Sample = tuple[FieldView, Reasoning]
@@ -25,7 +25,7 @@ _JUDGE_TOKENS = 150
 
 
 def write_reasoning(
-    asker: Asker, claims: Claims, samples: Sequence[Sample], tools: Tools
+    asker: Endpoint, claims: Claims, samples: Sequence[Sample], tools: Tools
 ) -> tuple[list[Reasoning], list[Rejection]]:
     """Return the samples as the endpoint says them, and those that it could not say without a fault.
 
@@ -67,7 +67,7 @@ def _request(view: FieldView, sample: Reasoning, tools: Tools, claims: Claims) -
     return Request(sample.sample_id, "generation", said, Reasoned, context, _MAX_TOKENS)
 
 
-def _judge(asker: Asker, samples: Sequence[Reasoning], least: int) -> tuple[list[Reasoning], list[Rejection]]:
+def _judge(asker: Endpoint, samples: Sequence[Reasoning], least: int) -> tuple[list[Reasoning], list[Rejection]]:
     """Return the samples that the judge gives at least a score, with the score, and those that it does not."""
     kept: list[Reasoning] = []
     rejections = []

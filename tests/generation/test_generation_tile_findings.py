@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from demo.scripted_endpoint import Body, Fault, Said, ScriptedEndpoint
 from kg.vocabulary import Vocabulary
-from schemas.records import Field, Slide
+from schemas.records import Field, Slide, Tile
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import EndpointConfig
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.features import Evidence, attach_features
 from tasks.generation.findings import ScaleBox
-from tasks.generation.inputs import StoredTile
+from tasks.generation.inputs import StoredTile, StoredTiles
 from tasks.generation.tile_findings import UNKNOWN, reply_of, undecided
 from tasks.generation.view import trusted
+from tasks.store import ROW_GROUP, ShardStore, ShardWriter
 
 pytest.importorskip("openai", reason="the extra [llm] is not installed")
 BOXES = {"low": (0.0, 0.0, 400.0, 400.0), "mid": (150.0, 150.0, 100.0, 100.0), "high": (190.0, 190.0, 20.0, 20.0)}
@@ -94,3 +96,31 @@ def test_the_form_of_an_answer_is_the_closed_vocabulary_of_its_scale(vocabulary:
 def test_with_nothing_known_every_box_is_undecided() -> None:
     boxes = [ScaleBox("field_1", name, name, box) for name, box in BOXES.items()]  # type: ignore[arg-type]
     assert undecided(boxes, {}) == boxes
+
+
+def test_of_a_slides_images_a_row_group_is_held_at_a_time(store: ShardStore) -> None:
+    count, size = 3 * ROW_GROUP, 20_000
+
+    def tiling(out: ShardWriter) -> None:
+        with out.stream("tiles", Tile) as append:
+            for first in range(0, count, 100):
+                append([_tile(number, size) for number in range(first, min(first + 100, count))])
+        out.count(items_in=0, items_out=0, rejections=[])
+
+    store.ensure("tiling", "key", tiling)
+    tiles = StoredTiles(store.open("tiling", "key"))
+    names = list(tiles)
+    assert names == [f"tile_{number:04}" for number in range(count)]
+    tracemalloc.start()
+    seen = sum(len(tiles[name].image) for name in names)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seen == count * size
+    assert peak < seen / 2
+    assert tiles[names[1]].image.startswith(b"0001")
+
+
+def _tile(number: int, size: int) -> Tile:
+    box = (0, 0, 100, 100, 256, 256, 1.0, 1.0, 1.0, 0.0, 0.0, "native")
+    image = f"{number:04}".encode().ljust(size, b"x")
+    return Tile(f"tile_{number:04}", "slide", "field", "low", 10.0, *box, image)
