@@ -28,3 +28,15 @@ def keep(rows: Sequence[Claim], file: Path | None) -> None:
     """Write claims as JSON where a file is named."""
     if file:
         file.write_text(json.dumps(list(rows), indent=1) + "\n", encoding="utf-8")
+
+
+class Figures:
+    """Claims that are told one by one, as a long script finds them."""
+
+    def __init__(self) -> None:
+        self.rows: list[Claim] = []
+
+    def add(self, name: str, value: Any, unit: str, goal: str = "-", reached: bool = True) -> None:
+        """Record and print one claim."""
+        self.rows.append(claim(name, value, unit, goal, reached))
+        tell(self.rows[-1:])

@@ -1,23 +1,22 @@
 """How long does drawing the demo's slides take, how much memory and disk, and is a finished demo left alone?
 
-Usage: python benchmarks/demo_slides.py [--quick] [--json FILE] [--slides N] [--workers N]
+Usage: python -m benchmarks.demo_slides [--quick] [--json FILE] [--slides N] [--workers N]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._claims import Claim, claim, keep, tell
 from demo.make import make_demo
 
 TOTAL_GOAL_S, RERUN_GOAL_S, PEAK_GOAL_MIB = 60.0, 0.5, 600.0
 FULL = 24  # slides that the goal for the whole demo is about
-Claim = dict[str, Any]
 
 
 def used_cpu_s() -> float:
@@ -56,18 +55,18 @@ def measure(out: Path, slides: int, workers: int | None) -> dict[str, Any]:
     }
 
 
-def claim(name: str, value: float, unit: str, goal: float) -> Claim:
+def at_most(name: str, value: float, unit: str, goal: float) -> Claim:
     """Return one claim; the goal is not to be exceeded."""
-    return {"claim": name, "value": round(value, 2), "unit": unit, "goal": f"<= {goal:g}", "reached": value <= goal}
+    return claim(name, round(value, 2), unit, f"<= {goal:g}", value <= goal)
 
 
 def claims(found: dict[str, Any], slides: int) -> list[Claim]:
     """Return what the measurement says about the goals; the goal of a smaller demo is its share of the whole."""
     return [
-        claim(f"drawing {slides} slides", found["wall_s"], "s", TOTAL_GOAL_S * slides / FULL),
-        claim("a slide", found["cpu_s"] / slides, "CPU s", 2 * TOTAL_GOAL_S / FULL),
-        claim("largest process", found["peak_mib"], "MiB", PEAK_GOAL_MIB),
-        claim("a finished demo again", found["rerun_s"], "s", RERUN_GOAL_S),
+        at_most(f"drawing {slides} slides", found["wall_s"], "s", TOTAL_GOAL_S * slides / FULL),
+        at_most("a slide", found["cpu_s"] / slides, "CPU s", 2 * TOTAL_GOAL_S / FULL),
+        at_most("largest process", found["peak_mib"], "MiB", PEAK_GOAL_MIB),
+        at_most("a finished demo again", found["rerun_s"], "s", RERUN_GOAL_S),
     ]
 
 
@@ -88,13 +87,10 @@ def main() -> None:
     gaps = [later - earlier for earlier, later in zip(found["done_s"], found["done_s"][1:], strict=False)]
     print(f"{'all':<16}{sum(found['sizes'].values()) / 2**20:>8.1f}")
     print(f"\n{found['wall_s']:.1f} s, {found['cpu_s']:.1f} CPU s; a slide every {sum(gaps) / max(1, len(gaps)):.2f} s")
+    print()
     report = claims(found, slides)
-    print(f"\n{'claim':<28}{'value':>10}  {'unit':<10}{'goal':<10}reached")
-    for row in report:
-        reached = "yes" if row["reached"] else "NO"
-        print(f"{row['claim']:<28}{row['value']:>10}  {row['unit']:<10}{row['goal']:<10}{reached}")
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    tell(report)
+    keep(report, options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Figures of the linker on hand-labelled sentences, with two simpler matchers beside it in the same run.
 
-    python benchmarks/linking.py [--sources-dir FOLDER] [--reports FILE] [--json FILE] [--quick]
+    python -m benchmarks.linking [--sources-dir FOLDER] [--reports FILE] [--json FILE] [--quick]
 
 The contestants see the same surface forms: `substring` looks for every form anywhere in the text, as PathReasoner's
 entity matcher does ("duct" in "by-product"); `flashtext` is that library, where it is installed.
@@ -11,12 +11,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks._claims import Figures, keep
 from kg.build import build_graph
 from kg.forms import STOP_WORDS, fold, words_only
 from kg.gold import Labelled, Sentence, read_marked, read_standoff, score
@@ -30,18 +30,6 @@ SHARED = ROOT.parent / "shared"
 REPORTS = SHARED / "text" / "pathreasoner_diagnosis_example.json"
 SENTENCES_PER_TEXT = 15
 Matcher = Callable[[str], list[tuple[int, int]]]
-
-
-class Figures:
-    """Claims with their value and goal, printed as a table."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-
-    def add(self, claim: str, value: float, unit: str, goal: str, reached: bool) -> None:
-        """Record and print one figure."""
-        self.rows.append({"claim": claim, "value": round(value, 4), "unit": unit, "goal": goal, "reached": reached})
-        print(f"{claim:66} {value:12,.3f} {unit:10} {goal:12} {'yes' if reached else 'NO'}")
 
 
 def sentences(reports: Path) -> list[Sentence]:
@@ -161,8 +149,7 @@ def main() -> None:
     quality(figures, linker, labelled)
     ambiguity(figures, linker, [sentence.text for sentence in labelled])
     contest(figures, linker, forms, labelled, 2 if options.quick else 5)
-    if options.json:
-        options.json.write_text(json.dumps(figures.rows, indent=1) + "\n")
+    keep(figures.rows, options.json)
 
 
 if __name__ == "__main__":

@@ -130,6 +130,8 @@ def on_gpu(release: Path, batches: tuple[int, ...], steps: int) -> list[Claim]:
             peak = torch.cuda.max_memory_allocated() / 2**30
             unit = f"tiles/s, {workers} readers, {speeds[batch].waited:.1%} waiting, {peak:.1f} GiB"
             rows.append(claim(f"{what}, {batch} fields", speeds[batch].tiles_per_s, unit, "-", True))
+    if not speeds:
+        return [*rows, claim(f"{what}: waiting for data", "not measured: no memory", "", f"<= {MOST_WAITED:g}", False)]
     best = max(speeds, key=lambda batch: speeds[batch].tiles_per_s)
     waited = speeds[best].waited
     unit = f"share of the time, {best} fields"
