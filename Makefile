@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --no-compile --constraint constraints.txt
 export OMP_NUM_THREADS ?= 2
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help demo check test bench server clean
+.PHONY: help demo check test bench docs server clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -16,11 +16,14 @@ help:  ## say what can be made
 demo: $(VENV)/.demo  ## slides in, release and trained model out: everything in demo-out/
 	@$(BIN)/slidesmith demo --out demo-out
 
-check: $(VENV)/.dev  ## lint, types, import rules
+check: $(VENV)/.dev docs  ## lint, types, import rules, the documentation's links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev  ## the documentation as a site: build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 test: $(VENV)/.dev  ## all tests
 	$(BIN)/python -m pytest

@@ -1,10 +1,11 @@
-"""Write the pages of `docs/` that follow from code: the data dictionary and the configuration reference.
+"""Write the pages of `docs/` that follow from code: data dictionary, configuration, command line and Python.
 
 Run `python docs/generate.py`; a test holds that the pages are current.
 """
 
 from __future__ import annotations
 
+import runpy
 import types
 import typing
 from pathlib import Path
@@ -116,10 +117,22 @@ def _default(info: FieldInfo) -> str:
     return "null" if value is None else f"`{value}`"
 
 
+def pages() -> dict[str, str]:
+    """Return every generated page by its path in `docs/`."""
+    reference = runpy.run_path(str(DOCS / "generate_reference.py"))
+    return {
+        "data_dictionary.md": data_dictionary(),
+        "configuration.md": configuration(),
+        "reference/cli.md": reference["command_line"](),
+        "reference/python.md": reference["python"](),
+    }
+
+
 def main() -> None:
     """Write the pages."""
-    (DOCS / "data_dictionary.md").write_text(data_dictionary(), encoding="utf-8")
-    (DOCS / "configuration.md").write_text(configuration(), encoding="utf-8")
+    for name, text in pages().items():
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

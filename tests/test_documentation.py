@@ -25,10 +25,14 @@ def generator() -> ModuleType:
 
 
 def test_the_generated_pages_are_current() -> None:
-    module = generator()
-    for page, text in (("data_dictionary", module.data_dictionary()), ("configuration", module.configuration())):
-        written = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-        assert written == text, f"run `python docs/generate.py`: {page}.md is out of date"
+    for page, text in generator().pages().items():
+        written = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        assert written == text, f"run `python docs/generate.py`: {page} is out of date"
+
+
+def test_every_page_has_its_place_in_the_navigation() -> None:
+    named = re.findall(r"(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(str(page.relative_to(ROOT / "docs")) for page in PAGES[1:])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

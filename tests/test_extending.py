@@ -15,7 +15,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 PACKAGES = ("schemas", "kg", "tasks", "flows", "demo", "training", "review_app", "tests")
-DOCUMENTS = ("docs/generate.py", "docs/data_dictionary.md", "docs/configuration.md", "pyproject.toml")
+DOCUMENTS = (
+    *("docs/generate.py", "docs/generate_reference.py", "docs/data_dictionary.md", "docs/configuration.md"),
+    "pyproject.toml",
+)
 EXAMPLES = (
     "A slide format",
     "A question dimension",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import duckdb
 import pytest
 
 from schemas.records.generation import DIMENSIONS, OPERATOR_ROLES
+from tests.documents import carry_out
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -62,6 +65,23 @@ def test_every_option_of_a_set_is_the_key_equally_often_in_every_split(out: Path
            group by all having min(n) != max(n) or count(*) != 4""",
     )
     assert uneven == []
+
+
+@pytest.mark.parametrize(
+    "page", ["tutorials/data_engineer", "tutorials/annotator", "tutorials/trainer", "concepts/release"]
+)
+def test_a_page_of_the_documents_gets_from_the_demo_what_it_says(
+    page: str, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(out, tmp_path / "demo-out", copy_function=os.link, ignore=shutil.ignore_patterns("work", "desk.*"))
+    for file in (out / "review").glob("desk.*"):
+        shutil.copy2(file, tmp_path / "demo-out" / "review")
+    ids = {"mcq": ("questions", "question_id"), "reason": ("reasoning", "sample_id")}
+    items = {
+        prefix: query(out, table, f"select min({column}) from {{}}")[0][0] for prefix, (table, column) in ids.items()
+    }
+    monkeypatch.chdir(tmp_path)
+    carry_out(ROOT / "docs" / f"{page}.md", tmp_path, items)
 
 
 def test_no_patient_stands_in_two_splits(out: Path) -> None:

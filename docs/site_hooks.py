@@ -1,0 +1,38 @@
+"""What the site does beyond MkDocs: pictures of concepts take the page's colours, and nothing is loaded from afar."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+
+_DOCS = Path(__file__).resolve().parent
+_CONCEPT = re.compile(r'<p><img alt="([^"]*)" src="([^"]*concept_\w+\.svg)"\s*/?></p>')
+_FROM_ELSEWHERE = re.compile(
+    r'<(?:script|img|iframe|source)\b[^>]*\bsrc="https?:|<link\b(?![^>]*rel="canonical")[^>]*\bhref="https?:'
+)
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Put the pictures of concepts into the page: an image file knows nothing of the page's light or dark."""
+
+    def drawn(match: re.Match[str]) -> str:
+        place = posixpath.normpath(posixpath.join(posixpath.dirname(page.url), match[2]))
+        svg = (_DOCS / place).read_text(encoding="utf-8")
+        return f'<figure class="concept" role="img" aria-label="{match[1]}">{svg}</figure>'
+
+    return _CONCEPT.sub(drawn, html)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Refuse a page that would load a script, style, font or picture from another place.
+
+    Raises:
+        PluginError: the page names the address.
+    """
+    if found := _FROM_ELSEWHERE.search(output):
+        raise PluginError(f"{page.file.src_path} loads from elsewhere: {found[0]}; keep a copy under docs/")
+    return output
