@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,35 @@ def test_a_clip_from_a_local_directory_trains_and_is_evaluated(
     result = train_contrastive(miniature, tmp_path, config)
     assert result.finished
     assert 0 <= measure(miniature, result.checkpoint)["pairwise"]["accuracy"] <= 1
+
+
+def test_an_encoder_is_found_by_name_by_folder_and_by_hub_id_and_brings_its_weights(
+    tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import open_clip
+    import torch
+    from huggingface_hub import constants
+
+    from training.open_clip_encoder import OpenClipDualEncoder
+
+    weights = tiny_clip / "open_clip_pytorch_model.bin"
+    named = tmp_path / "named" / "tiny-clip.json"
+    named.parent.mkdir()
+    named.write_text(json.dumps(json.loads((tiny_clip / "open_clip_config.json").read_text())["model_cfg"]))
+    open_clip.add_model_config(named)
+    stored = tmp_path / "hub" / "models--someone--tiny-clip"
+    shutil.copytree(tiny_clip, stored / "snapshots" / "0123")
+    (stored / "refs").mkdir()
+    (stored / "refs" / "main").write_text("0123")
+    for name, value in {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": True}.items():
+        monkeypatch.setattr(constants, name, value)
+    held = torch.load(weights, weights_only=True)
+    ways = {"tiny-clip": str(weights), f"local-dir:{tiny_clip}": None, "hf-hub:someone/tiny-clip": None}
+    for name, pretrained in ways.items():
+        encoder = OpenClipDualEncoder(name, pretrained, temperature=0.07)
+        found = encoder.clip.state_dict()
+        assert all(torch.equal(found[key], value) for key, value in held.items()), name
+        assert encoder.size_px == 64
 
 
 def tuning(model: Path, **more: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import InputError
+from training import rewards
 from training.release import Release
 from training.rewards import (
     EntityReward,
@@ -159,6 +161,19 @@ def test_verl_gets_the_same_scores(reasoned: Path) -> None:
     assert compute_score("reasoning", GOLD.text(), GOLD.text(), extra) == pytest.approx(1.0)
     with pytest.raises(InputError, match="no reward for data source"):
         compute_score("questions", right, 1)
+
+
+def test_verl_can_load_the_rewards_from_their_file() -> None:
+    """As its `custom_reward_function.path` and `name` do: a file, under a name of its own, and a function in it."""
+    spec = importlib.util.spec_from_file_location("custom_module", str(rewards.__file__))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    scored = module.compute_score(
+        data_source="questions", solution_str="<answer>y</answer>", ground_truth=1, extra_info={"options": ["x", "y"]}
+    )
+    assert scored == pytest.approx(0.8)
 
 
 def test_a_release_without_a_lexicon_gives_one_clear_error(miniature: Path) -> None:
