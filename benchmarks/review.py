@@ -1,9 +1,9 @@
 """What the README claims of the annotators' page: 200 readers at once, kills among verdicts, and how fast a page is.
 
-Run `python -m benchmarks.review [--quick] [--json FILE] [--run DIR]`. The server is a process of its own, started as
-users start it; the readers are 200 connections of this process, each with a session, that answer blind and then decide.
-`--run` names a run's folder for the page loads (default: `demo-out`, or a small demo is made); `--quick` reads with 40
-connections for 5 s, kills once, and takes the page loads from the same desk as the load.
+Run `python -m benchmarks.review [--quick] [--json FILE] [--run DIR] [--pictures DIR]`. The server is a process of its
+own, started as users start it; the readers are 200 connections of this process, each with a session, that answer blind
+and then decide. `--run` names a run's folder for the page loads (default: `demo-out`, or a small demo is made);
+`--quick` reads with 40 connections for 5 s, kills once, and takes the page loads from the same desk as the load.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks._claims import Claim, claim, keep, tell
+from benchmarks._review_server import CHROMIUM, ROOT, browser_tab, server
 from review_app.accounts import User, add_user, open_session
 from schemas.records import Slide, Tile
 from tasks.review.desk import DESK, fill_items, fill_tiles, make_desk, open_desk
@@ -36,9 +36,7 @@ from tasks.review.events import verify_chain
 from tasks.review.items import ReviewItem
 from tasks.review.journal import LOG, collect_log, events_of
 
-ROOT = Path(__file__).resolve().parents[1]
 ITEMS, FIELDS, LOADS = 2000, 50, 30
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
 
 def lay_desk(out: Path, readers: list[str]) -> dict[str, str]:
@@ -69,21 +67,6 @@ def lay_desk(out: Path, readers: list[str]) -> dict[str, str]:
         for name in readers:
             add_user(desk, name, "annotator", None)
         return {name: open_session(desk, User(name, "annotator"), 2.0) for name in readers}
-
-
-@contextlib.contextmanager
-def server(out: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Start the page as users do; yield the process and its port."""
-    command = [sys.executable, "-m", "flows.cli", "review", "serve", "--out", str(out), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    try:
-        found = re.match(r"http://127.0.0.1:(\d+)/", process.stdout.readline() if process.stdout else "")
-        if found is None:
-            raise SystemExit("the server did not start")
-        yield process, int(found.group(1))
-    finally:
-        process.kill()
-        process.wait()
 
 
 @dataclass
@@ -229,37 +212,26 @@ def check_held(out: Path) -> int:
 
 def page_loads(folder: Path, run: Path | None, what: str) -> list[Claim]:
     """Measure how long a browser takes to load an item's page: until its images are there."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if CHROMIUM is None:
         print("page loads: Debian's chromium is not installed")
         return []
-    from playwright.sync_api import sync_playwright
-
     out = folder / "pages"
     shutil.copytree((run or folder / "load") / "review", out / "review")
     inputs = (run or folder) / "input"
     if inputs.is_dir():
         (out / "input").symlink_to(inputs.resolve(), target_is_directory=True)
     with open_desk(out / "review" / DESK) as desk:
-        add_user(desk, "reader", "annotator", None)
-        token = open_session(desk, User("reader", "annotator"), 1.0)
         places = [
             row[0] for row in desk.execute("SELECT public_id FROM items WHERE open ORDER BY place LIMIT ?", (LOADS,))
         ]
     times = []
-    with server(out) as (_, port), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        url = f"http://127.0.0.1:{port}"
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        context.add_cookies([{"name": "slidesmith", "value": token, "url": url}])
-        page = context.new_page()
+    with browser_tab(out) as (page, url):
         for place in places:
             page.goto(f"{url}/items/{place}", wait_until="load")
             page.wait_for_function("performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
             times.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
             # A reader leaves a page when the whole slide is there too; before, it would be timed with the next page.
             page.wait_for_load_state("networkidle")
-        browser.close()
     median, slow = float(np.median(times)), float(np.percentile(times, 90))
     print(f"\npage loads on {what}: median {median:.0f} ms, p90 {slow:.0f} ms, first {times[0]:.0f} ms, n={len(times)}")
     return [
@@ -285,9 +257,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--run", type=Path)
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="only take the pictures of docs/review.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if arguments.pictures:
+            from benchmarks._review_pictures import take_pictures
+
+            take_pictures(some_run(folder, arguments.run), folder / "pictures", arguments.pictures)
+            return
         if arguments.quick:
             claims = under_load(folder, 40, 5.0) + killed(folder, 1, 20)
             claims += page_loads(folder, arguments.run, "the desk of the load")
