@@ -209,15 +209,15 @@ def test_a_cell_whose_answers_are_usually_the_same_is_paired_until_text_tells_no
 def test_many_sets_of_options_are_paired_in_a_moment() -> None:
     rng = np.random.default_rng(0)
     one, questions = crossed(1, 0)[0], []
-    for number in range(4000):
+    for number in range(2500):
         names = tuple(f"state {place}" for place in rng.choice(60, 4, replace=False))
         questions.append(
             replace(one, question_id=f"q{number}", options=names, option_concepts=names, answer_index=number % 4)
         )
     started = time.process_time()
     paired = pair_questions(questions, 0)
-    assert time.process_time() - started < 3
-    assert sum(isinstance(new, Question) for new in paired) > 3500
+    assert time.process_time() - started < 2
+    assert sum(isinstance(new, Question) for new in paired) > 2000
 
 
 def test_questions_without_partners_are_not_paired() -> None:
