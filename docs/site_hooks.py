@@ -1,4 +1,4 @@
-"""What the site does beyond MkDocs: pictures of concepts take the page's colours, and nothing is loaded from afar."""
+"""What the site does beyond MkDocs: lists as GitHub reads them, pictures in the page's colours, nothing from afar."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 
 _DOCS = Path(__file__).resolve().parent
+_ENTRY = re.compile(r"(?:-|\d+\.) \S")
+_WITHIN_LIST = re.compile(r"(?:-|\d+\.) | {2,}")
 _CONCEPT = re.compile(r'<p><img alt="([^"]*)" src="([^"]*concept_\w+\.svg)"\s*/?></p>')
 _FROM_ELSEWHERE = re.compile(
     r'<(?:script|img|iframe|source)\b[^>]*\bsrc="https?:|<link\b(?![^>]*rel="canonical")[^>]*\bhref="https?:'
 )
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Let a list begin right after a line of text, as GitHub does; Python-Markdown wants an empty line between."""
+    lines: list[str] = []
+    fenced = False
+    for line in markdown.split("\n"):
+        before = lines[-1] if lines else ""
+        if not fenced and _ENTRY.match(line) and before.strip() and not _WITHIN_LIST.match(before):
+            lines.append("")
+        fenced ^= line.lstrip().startswith("```")
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -25,7 +25,7 @@ def generator() -> ModuleType:
 
 
 def test_the_generated_pages_are_current() -> None:
-    for page, text in generator().pages().items():
+    for page, text in script("generate").pages().items():
         written = (ROOT / "docs" / page).read_text(encoding="utf-8")
         assert written == text, f"run `python docs/generate.py`: {page} is out of date"
 
@@ -52,3 +52,24 @@ def test_every_key_of_the_configuration_is_explained() -> None:
     table = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     unexplained = [line for line in table.splitlines() if line.startswith("| `") and line.endswith("|  |")]
     assert unexplained == []
+
+
+def test_the_site_loads_nothing_from_elsewhere() -> None:
+    errors = pytest.importorskip("mkdocs.exceptions")
+    page = SimpleNamespace(file=SimpleNamespace(src_path="a.md"))
+    hooks = script("site_hooks")
+    linked = '<a href="https://openslide.org/">OpenSlide</a><link rel="canonical" href="https://example.org/">'
+    assert hooks.on_post_page(linked, page) == linked
+    for loaded in (
+        '<script src="https://unpkg.com/x.js">',
+        '<link rel="stylesheet" href="https://fonts.example/a.css">',
+    ):
+        with pytest.raises(errors.PluginError, match=r"a\.md loads from elsewhere"):
+            hooks.on_post_page(linked + loaded, page)
+
+
+def test_a_list_right_after_its_sentence_is_a_list_on_the_site() -> None:
+    pytest.importorskip("mkdocs")
+    read = script("site_hooks").on_page_markdown
+    assert read("Two:\n- one\n  more\n- two") == "Two:\n\n- one\n  more\n- two"
+    assert read("```yaml\nkey:\n- one\n```") == "```yaml\nkey:\n- one\n```"
