@@ -8,8 +8,9 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks._claims import Claim, claim
+from training.entity_reward import EntityReward, without_tags
 from training.release import Release
-from training.rewards import EntityReward, format_reward, without_tags
+from training.rewards import format_reward
 from training.trajectory import trajectory_of
 
 

@@ -70,7 +70,8 @@ def decode_only(release: Path) -> int:
 
 def our_loader(release: Path) -> int:
     """Stream one shuffled epoch of multi-scale fields, decoded to tensors of full size."""
-    from training.loader import FieldStream, Wanted, stream_batches
+    from training.batch import Wanted
+    from training.loader import FieldStream, stream_batches
     from training.release import Release
 
     stream = FieldStream(Release(release), "train", batch=BATCH, wanted=Wanted(SIDE_PX), seed=1)

@@ -26,10 +26,11 @@ from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._demo import demo_release
 from benchmarks._rewards import rewards
 from benchmarks._tuning import tuning
+from training.batch import Wanted
 from training.config import TrainingConfig
 from training.contrastive import train_contrastive
 from training.evaluate import measure
-from training.loader import FieldCache, Wanted
+from training.field_cache import FieldCache
 from training.model import read_checkpoint
 from training.release import Release, Split
 

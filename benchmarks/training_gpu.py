@@ -27,8 +27,9 @@ from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._demo import demo_release
 from benchmarks._transformers_clip import TINY, VIT_B_16, TransformersClip
 from flows.config import load_section
+from training.batch import Wanted
 from training.config import TrainingConfig
-from training.loader import FieldStream, Wanted
+from training.loader import FieldStream
 from training.ranks import Ranks
 from training.release import Release
 from training.trainer import Trainer

@@ -9,8 +9,8 @@ import torch
 
 from training.config import TrainingConfig
 from training.encoder import DualEncoder
+from training.field_cache import FieldCache
 from training.items import Scores
-from training.loader import FieldCache
 from training.release import Release, Split
 from training.source import wanted_by
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from training.batch import FieldBatch
 from training.encoder import Images
-from training.loader import FieldBatch
 from training.ranks import Ranks
 from training.source import BatchSource
-from training.texts import TextBatch, TextSampler
+from training.text_sampler import TextBatch, TextSampler
 
 AHEAD = 2
 """Batches that are on their way to a GPU at once."""

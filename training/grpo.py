@@ -8,11 +8,12 @@ from typing import Any
 
 from schemas.errors import InputError
 from training.conversation import Conversation
+from training.entity_reward import EntityReward
 from training.instruct import question_prompts, reasoning_prompts
 from training.judge import Judge
 from training.language_model import import_trainers, load_language_model
 from training.release import Release, Split
-from training.rewards import EntityReward, question_reward, reasoning_reward
+from training.rewards import question_reward, reasoning_reward
 from training.sft import TuningResult
 from training.tuning_config import GrpoConfig
 from training.tuning_run import claim, run_trainer, trl_arguments

@@ -16,7 +16,7 @@ from training.optimizer import one_cycle, parameter_groups
 from training.ranks import Ranks
 from training.source import BatchSource
 from training.steps import Losses, augment, step_losses
-from training.texts import TextBatch
+from training.text_sampler import TextBatch
 
 
 class Learner:

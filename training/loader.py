@@ -10,84 +10,13 @@ import itertools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from schemas.records.shared import SCALES
-from training.decode import decode_tile
-from training.encoder import Images
-from training.front_end import describe, features
+from training.batch import PLACE, FieldBatch, Tiles, Wanted, stack
 from training.plan import Group, Layout, Window, batches_per_shard, read_layout, windows_of_shard
 from training.release import Release, Split
-
-_PLACE: dict[str, int] = {scale: place for place, scale in enumerate(SCALES)}
-Tiles = tuple[str, dict[int, bytes]]
-"""Field id, and JPEG bytes by place of the scale."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldBatch:
-    """B fields: their ids and images."""
-
-    field_ids: list[str]
-    images: Images
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is made of a tile.
-
-    Attributes:
-        size_px: side to which it is brought.
-        described: describe it by the fixed front end.
-        pixels: keep its pixels.
-    """
-
-    size_px: int
-    described: bool = False
-    pixels: bool = True
-
-
-class _Filling:
-    """Images of N fields, filled tile by tile; a missing scale is grey and marked so."""
-
-    def __init__(self, fields: int, wanted: Wanted) -> None:
-        self._wanted, side = wanted, wanted.size_px
-        shape = (fields, len(SCALES), side, side, 3)
-        self._pixels = torch.full(shape, 127, dtype=torch.uint8) if wanted.pixels else None
-        self._present = torch.zeros(shape[:2], dtype=torch.bool)
-        self._described = torch.zeros(*shape[:2], features()) if wanted.described else None
-
-    def put(self, row: int, scale: int, data: bytes) -> None:
-        """Decode a tile into its place."""
-        pixels = decode_tile(data, self._wanted.size_px)
-        self._present[row, scale] = True
-        if self._pixels is not None:
-            self._pixels[row, scale] = torch.from_numpy(pixels)
-        if self._described is not None:
-            self._described[row, scale] = describe(pixels)
-
-    def images(self) -> Images:
-        """Return what was filled in; the colours of a pixel stand together in memory."""
-        pixels = None if self._pixels is None else self._pixels.permute(0, 1, 4, 2, 3)
-        return Images(pixels, self._present, self._described)
-
-
-def stack(fields: list[Tiles], wanted: Wanted, pool: ThreadPoolExecutor | None = None) -> FieldBatch:
-    """Decode the tiles of fields into one batch, described by the fixed front end where that is asked for.
-
-    Shapes:
-        pixels (B, 3, 3, size_px, size_px).
-    """
-    filling = _Filling(len(fields), wanted)
-    jobs = [(row, place, data) for row, (_, tiles) in enumerate(fields) for place, data in tiles.items()]
-    for _ in (pool.map if pool else map)(filling.put, *zip(*jobs, strict=True)) if jobs else ():
-        pass
-    return FieldBatch([field_id for field_id, _ in fields], filling.images())
 
 
 class FieldStream(IterableDataset[FieldBatch]):
@@ -185,11 +114,11 @@ class FieldStream(IterableDataset[FieldBatch]):
         begun: dict[str, dict[int, bytes]] = {}
         for field_id, scale, image in self._rows(group):
             if field_id not in foreign:
-                begun.setdefault(field_id, {})[_PLACE[scale]] = image
+                begun.setdefault(field_id, {})[PLACE[scale]] = image
         for other in self._layout.after(group):
             for field_id, scale, image in self._rows(other):
                 if field_id in begun:
-                    begun[field_id][_PLACE[scale]] = image
+                    begun[field_id][PLACE[scale]] = image
         return list(begun.items())
 
     def _column(self, group: Group) -> list[str]:
@@ -207,50 +136,3 @@ class FieldStream(IterableDataset[FieldBatch]):
 def stream_batches(stream: FieldStream, workers: int) -> Iterator[FieldBatch]:
     """Return the stream's batches, read by `workers` processes, or here where there are none."""
     yield from DataLoader(stream, batch_size=None, num_workers=workers)
-
-
-class FieldCache:
-    """All fields of a split, decoded once and kept as uint8, for splits that fit in memory.
-
-    Attributes:
-        field_ids: in the order of the tiles table.
-        images: pixels (N, 3, 3, S, S) and presence (N, 3).
-    """
-
-    def __init__(self, release: Release, split: Split, wanted: Wanted, threads: int = 2) -> None:
-        places: dict[str, int] = {}
-        for rows in _tile_rows(release, split, ["field_id"]):
-            for field_id in rows.column(0).to_pylist():
-                places.setdefault(field_id, len(places))
-        self.field_ids = list(places)
-        filling = _Filling(len(places), wanted)
-
-        def put(field_id: str, scale: str, image: bytes) -> None:
-            filling.put(places[field_id], _PLACE[scale], image)
-
-        with ThreadPoolExecutor(threads) as pool:
-            for rows in _tile_rows(release, split, ["field_id", "scale", "image"]):
-                for _ in pool.map(put, *(column.to_pylist() for column in rows.columns)):
-                    pass
-        self.images = filling.images()
-
-    def take(self, rows: Tensor) -> FieldBatch:
-        """Return some of the fields as a batch."""
-        ids = [self.field_ids[row] for row in rows.tolist()]
-        return FieldBatch(ids, self.images.rows(rows))
-
-
-def _tile_rows(release: Release, split: Split, columns: list[str]) -> Iterator[Any]:
-    for file in release.files("tiles", split):
-        with release.open(file) as parquet:
-            yield from parquet.iter_batches(256, columns=columns)
-
-
-def cache_bytes(release: Release, split: Split, wanted: Wanted) -> int:
-    """Return the memory that a `FieldCache` would take, in bytes."""
-    tiles = 0
-    for file in release.files("tiles", split):
-        with release.open(file) as parquet:
-            tiles += parquet.metadata.num_rows
-    each = (3 * wanted.size_px**2 if wanted.pixels else 0) + (4 * features() if wanted.described else 0)
-    return tiles * each

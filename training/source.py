@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from schemas.errors import InputError
+from training.batch import FieldBatch, Wanted
 from training.config import TrainingConfig
-from training.loader import FieldBatch, FieldCache, FieldStream, Wanted, cache_bytes, stream_batches
+from training.field_cache import FieldCache, cache_bytes
+from training.loader import FieldStream, stream_batches
 from training.release import Release, Split
 
 

@@ -11,7 +11,7 @@ from training.config import TrainingConfig
 from training.encoder import Images
 from training.losses import contrastive_loss, multi_positive_info_nce, negative_loss, question_loss, scale_loss
 from training.refine import refine
-from training.texts import TextBatch
+from training.text_sampler import TextBatch
 
 
 @dataclass(frozen=True, slots=True)

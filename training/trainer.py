@@ -20,7 +20,8 @@ from training.release import Release
 from training.run_folder import RunFolder
 from training.source import open_source
 from training.steps import Losses
-from training.texts import TextBook, TextSampler
+from training.text_sampler import TextSampler
+from training.texts import TextBook
 from training.tokenizer import Tokenizer
 
 Progress = Callable[[int, int, dict[str, float]], None]

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from training.batch import Wanted
 from training.clock import StepClock
 from training.feed import Feed, on_device
-from training.loader import FieldCache, Wanted
+from training.field_cache import FieldCache
 from training.ranks import Ranks
 from training.release import Release
 from training.source import MemorySource
-from training.texts import TextBook, TextSampler
+from training.text_sampler import TextSampler
+from training.texts import TextBook
 
 
 @pytest.fixture(scope="module")

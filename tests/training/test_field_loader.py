@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import FileFormatError
+from training.batch import FieldBatch, Wanted
 from training.decode import decode_tile
-from training.loader import FieldBatch, FieldCache, FieldStream, Wanted, stream_batches
+from training.field_cache import FieldCache
+from training.loader import FieldStream, stream_batches
 from training.plan import Group, Layout, read_layout, windows_of_shard
 from training.release import Release
 

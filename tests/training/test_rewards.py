@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from schemas.errors import InputError
 from training import rewards
+from training.entity_reward import EntityReward, dice
 from training.release import Release
 from training.rewards import (
-    EntityReward,
     accuracy_reward,
     chosen_option,
     compute_score,
-    dice,
     format_reward,
     question_reward,
     reasoning_reward,

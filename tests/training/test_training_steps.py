@@ -10,7 +10,8 @@ from training.refine import refine
 from training.release import Release
 from training.small_image_encoder import ImageEncoder
 from training.steps import augment
-from training.texts import MOST_VALUES, FieldTexts, TextBook, TextSampler
+from training.text_sampler import MOST_VALUES, TextSampler
+from training.texts import FieldTexts, TextBook
 
 
 def coordinates(side: int) -> Images:
