@@ -23,7 +23,7 @@ check: $(VENV)/.dev docs  ## lint, types, import rules, the documentation's link
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.dev  ## the documentation as a site: build/site/index.html
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: $(VENV)/.dev  ## all tests
 	$(BIN)/python -m pytest

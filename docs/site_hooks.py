@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
 
 _DOCS = Path(__file__).resolve().parent
 _ENTRY = re.compile(r"(?:-|\d+\.) \S")
@@ -18,11 +19,18 @@ _FROM_ELSEWHERE = re.compile(
 )
 
 
+def on_files(files: Files, config: Any) -> Files:
+    """Give the changelog, which stands beside `docs/`, a page."""
+    text = (_DOCS.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    files.append(File.generated(config, "changelog.md", content=text))
+    return files
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Let a list begin right after a line of text, as GitHub does; Python-Markdown wants an empty line between."""
     lines: list[str] = []
     fenced = False
-    for line in markdown.split("\n"):
+    for line in markdown.replace("](../CHANGELOG.md)", "](changelog.md)").split("\n"):
         before = lines[-1] if lines else ""
         if not fenced and _ENTRY.match(line) and before.strip() and not _WITHIN_LIST.match(before):
             lines.append("")
