@@ -10,7 +10,7 @@ HEADINGS = ["CLINICAL HISTORY", "GROSS DESCRIPTION", "MICROSCOPIC DESCRIPTION", 
 
 
 def patients(seed: int = 7) -> list[tuple[SlidePlan, ...]]:
-    plans = plan_demo(24, 12, seed)
+    plans = plan_demo(24, 12, seed, organs=5)
     names = sorted({plan.patient_id for plan in plans})
     return [tuple(plan for plan in plans if plan.patient_id == name) for name in names]
 

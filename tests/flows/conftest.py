@@ -36,6 +36,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "SLIDESMITH_HOME": str(ROOT),
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",  # a minute, where no test waits for it
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     command = [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]

@@ -8,15 +8,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 from prefect import flow, task
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolUpdate
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas import FlowRun
+from prefect.client.schemas.actions import DeploymentScheduleCreate, GlobalConcurrencyLimitUpdate, WorkPoolUpdate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import execution
@@ -77,6 +80,11 @@ def run(settings: dict[str, str], *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def finished_by_schedule(client: SyncPrefectClient) -> list[FlowRun]:
+    tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=["auto-scheduled"]))
+    return [run for run in client.read_flow_runs(flow_run_filter=tagged) if run.state and run.state.is_final()]
 
 
 def test_every_deployment_is_registered(environment: dict[str, str]) -> None:
@@ -184,7 +192,9 @@ def test_the_guide_starts_a_worker_elsewhere_with_its_settings() -> None:
         assert f"{name}={value}" in guide
 
 
-def test_a_worker_runs_the_curate_deployment(environment: dict[str, str], inputs: Path, tmp_path: Path) -> None:
+def test_a_worker_runs_the_nightly_deployment_when_it_is_due(
+    environment: dict[str, str], inputs: Path, tmp_path: Path
+) -> None:
     config = tmp_path / "run.yaml"
     settings = {
         "slides": str(inputs / "slides"),
@@ -194,7 +204,19 @@ def test_a_worker_runs_the_curate_deployment(environment: dict[str, str], inputs
         "release": {"dataset": "worked"},
     }
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    prefect(environment, "deployment", "run", "curate/demo", "--param", f"config={config}", "--watch")
+    due = IntervalSchedule(interval=timedelta(days=1), anchor_date=datetime.now(UTC) + timedelta(seconds=8))
+    schedule = DeploymentScheduleCreate(schedule=due, active=True, parameters={"config": str(config)})
+    with (
+        temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
+        get_client(sync_client=True) as client,
+    ):
+        nightly = client.read_deployment_by_name("curate/nightly")
+        client.create_deployment_schedules(nightly.id, [schedule])
+        limit = time.monotonic() + 400
+        while not (ended := finished_by_schedule(client)):
+            assert time.monotonic() < limit
+            time.sleep(0.5)
+    assert ended[0].state_type == "COMPLETED", ended[0].state
     outcome = json.loads((tmp_path / "out" / "run.json").read_text())
     assert outcome["release"]["rows"]["slides"] == 6
     assert (tmp_path / "out" / "store" / "worked" / "1.0.0" / "manifest.json").is_file()
