@@ -14,14 +14,15 @@ from PIL import Image
 from flows.candidate import finished_shards
 from flows.plan import Plan
 from flows.spending import by_stage, read_spending
+from flows.train_model import control_warnings
 from schemas.arrow import from_table
 from schemas.records import Caption, Field, Perturbation, Question, Reasoning
 from schemas.records.shared import SCALES
 from tasks.releases.read import Release
-from tasks.report.contents import Contents, Example, count_stages
+from tasks.report.contents import Contents, Example, count_stages, time_stages
 from tasks.store import Shard
 
-_EXAMPLES = 6
+_EXAMPLES, _OVERLAYS = 6, 48
 _PREVIEW_PX = 900
 _NEGATIVES, _QUESTIONS = 5, 4
 
@@ -47,7 +48,10 @@ def gather_contents(plan: Plan, release: Release) -> Contents:
         flagged=queue.info.facts["flagged"],
         audited=queue.info.facts["audit"],
         release_path=f"{plan.config.releases or 'store'}/{config.dataset}/{config.version}",
+        slides=len(plan.sources),
         spending=by_stage(read_spending(plan.endpoint_folder)),
+        times=time_stages([shard.info for shard in shards]),
+        warnings=control_warnings(evaluation) if evaluation else (),
         fingerprint=release.fingerprint,
     )
 
@@ -70,9 +74,11 @@ def _headline(plan: Plan, release: Release, evaluation: Any) -> list[tuple[str, 
 
 
 def _overlays(plan: Plan) -> list[tuple[str, str, bytes]]:
+    """Return the overlays of the slides that lost most, in the order of the manifest; a page holds so many."""
+    tiled = [(source, plan.store.open("tiling", key)) for source, key in zip(plan.sources, plan.tiling, strict=True)]
+    lost = sorted(range(len(tiled)), key=lambda at: (-sum(tiled[at][1].info.rejected.values()), at))
     overlays = []
-    for source, key in zip(plan.sources, plan.tiling, strict=True):
-        shard = plan.store.open("tiling", key)
+    for source, shard in (tiled[at] for at in sorted(lost[:_OVERLAYS])):
         dropped = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in shard.info.rejected.items())
         text = f"{shard.info.rows.get('fields', 0)} fields; dropped: {dropped or 'none'}"
         if shard.path("overlay.png").is_file():

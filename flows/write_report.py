@@ -13,7 +13,6 @@ from flows.candidate import finished_shards
 from flows.config import RunConfig, resolve_config
 from flows.plan import Plan, make_plan
 from flows.report_contents import gather_contents
-from flows.train_model import control_warnings
 from tasks.releases.read import Release, open_release
 from tasks.report.contents import Contents
 from tasks.report.page import render
@@ -53,7 +52,7 @@ def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str])
         "shards": len(finished_shards(plan)),
     }
     if contents.evaluation is not None:
-        outcome["warnings"] = control_warnings(contents.evaluation)
+        outcome["warnings"] = list(contents.warnings)
         outcome["evaluation"] = {
             measure: contents.evaluation[measure]["accuracy"] for measure in ("pairwise", "multiple_choice")
         }

@@ -36,6 +36,16 @@ class StageCount:
 
 
 @dataclass(frozen=True)
+class StageTime:
+    """How long a stage worked, summed over its shards, and on the slowest of them."""
+
+    stage: str
+    shards: int
+    work_s: float
+    slowest_s: float
+
+
+@dataclass(frozen=True)
 class Example:
     """One field with everything that was made from it; `images` are (scale, um/px, JPEG bytes)."""
 
@@ -49,7 +59,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything the page shows; `overlays` are (slide name, line of text, PNG bytes)."""
+    """Everything the page shows; `overlays` are (slide name, line of text, image bytes), of all `slides` or of some."""
 
     title: str
     headline: Sequence[tuple[str, str]]
@@ -63,7 +73,19 @@ class Contents:
     audited: int
     release_path: str
     fingerprint: str
+    slides: int
     spending: Sequence[Mapping[str, Any]] = ()
+    times: Sequence[StageTime] = ()
+    warnings: Sequence[str] = ()
+
+
+def time_stages(infos: Sequence[ShardInfo]) -> list[StageTime]:
+    """Return the time of every stage, the longest first."""
+    of_stage: dict[str, list[float]] = {}
+    for info in infos:
+        of_stage.setdefault(info.stage, []).append(info.wall_s)
+    rows = [StageTime(stage, len(times), sum(times), max(times)) for stage, times in of_stage.items()]
+    return sorted(rows, key=lambda row: -row.work_s)
 
 
 def count_stages(infos: Sequence[ShardInfo]) -> list[StageCount]:

@@ -23,7 +23,7 @@ def render(contents: Contents) -> str:
     environment.filters["percent"] = lambda share: f"{100 * share:.1f}%"
     environment.globals["change"] = _change
     return environment.get_template("report.html.j2").render(
-        contents=contents, plots=_plots(contents), widest=max((row.items_in for row in contents.stages), default=1)
+        contents=contents, plots=_plots(contents), worked=max(sum(row.work_s for row in contents.times), 1e-9)
     )
 
 

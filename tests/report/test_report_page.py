@@ -7,7 +7,7 @@ import pytest
 import simplejpeg
 
 from schemas.records import Caption, Field, Perturbation, Provenance, Question
-from tasks.report.contents import Contents, Example, StageCount, count_stages
+from tasks.report.contents import Contents, Example, StageCount, count_stages, time_stages
 from tasks.report.page import render
 from tasks.store import ShardInfo
 
@@ -30,6 +30,10 @@ def example() -> Example:
     return Example(field, [("low", 10.0, image)], [caption], [(caption, negative)], [question], None)
 
 
+def shard(key: str, wall_s: float = 1.0) -> ShardInfo:
+    return ShardInfo("tiling", key, {}, 5, 3, {"fold": 2}, {}, wall_s)
+
+
 def contents(**changes: Any) -> Contents:
     scores = {"accuracy": 0.91, "interval": [0.88, 0.94], "n": 100, "chance": 0.25}
     measures = {"pairwise": scores, "multiple_choice": scores}
@@ -46,6 +50,8 @@ def contents(**changes: Any) -> Contents:
         "audited": 5,
         "release_path": "store/test/1.0.0",
         "fingerprint": "f" * 64,
+        "slides": 24,
+        "times": time_stages([shard("a")]),
     }
     return Contents(**{**values, **changes})
 
@@ -77,15 +83,31 @@ def test_equal_contents_give_equal_pages() -> None:
     assert render(contents()) == render(contents())
 
 
-@pytest.mark.parametrize("missing", ["evaluation", "history", "examples", "leaks", "overlays"])
+@pytest.mark.parametrize("missing", ["evaluation", "history", "examples", "leaks", "overlays", "times"])
 def test_a_run_without_training_or_examples_still_has_its_page(missing: str) -> None:
     page = render(contents(**{missing: None if missing == "evaluation" else []}))
     assert "Funnel" in page
 
 
 def test_the_funnel_adds_up_the_shards_of_a_stage() -> None:
-    def shard(key: str) -> ShardInfo:
-        return ShardInfo("tiling", key, {}, 5, 3, {"fold": 2}, {}, 1.0)
-
     (row,) = count_stages([shard("a"), shard("b")])
     assert (row.items_in, row.items_out, row.rejected, row.shards) == (10, 6, {"fold": 4}, 2)
+
+
+def test_times_are_summed_over_shards_and_the_slowest_is_named() -> None:
+    rows = time_stages([shard("a", 1.5), shard("b", 2.0)])
+    assert [(row.stage, row.shards, row.work_s, row.slowest_s) for row in rows] == [("tiling", 2, 3.5, 2.0)]
+    page = render(contents(times=rows))
+    assert "3.5 s" in page
+    assert "2.0 s" in page
+
+
+def test_a_page_that_cannot_hold_every_slide_says_so() -> None:
+    overlay = ("a.svs", "3 fields; dropped: none", example().images[0][2])
+    assert "1 slides of 2,000 that lost most" in render(contents(overlays=[overlay], slides=2000))
+    assert "of every slide" in render(contents(overlays=[overlay], slides=1))
+
+
+def test_a_model_that_does_not_see_is_named_on_the_page() -> None:
+    assert 'class="warning"' not in render(contents())
+    assert '<p class="warning">pairwise: no gain.</p>' in render(contents(warnings=["pairwise: no gain"]))
