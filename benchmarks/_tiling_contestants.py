@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import subprocess
 import sys
@@ -14,12 +13,10 @@ from typing import Any
 
 import cv2  # noqa: F401 - loaded before the first clock runs
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import simplejpeg
 from PIL import Image
 
-from tasks.store import ROW_GROUP, ShardWriter
+from tasks.store import ShardWriter
 from tasks.tiling.config import TilingConfig
 from tasks.tiling.engine import write_fields
 from tasks.tiling.fields import PlannedField, PlannedTile
@@ -113,49 +110,6 @@ def plan_bench(path: Path, origins: Origins, mpp: float, config: dict[str, Any])
             write_fields(reader, slide, scales, fields, settings, out)
             reader.close()
             return out.rows["tiles"]
-
-    return run
-
-
-def codec_alone(
-    path: Path, decoded: int, encoded: int, levels: tuple[int, ...] = (0,), *, least_px: int = 0
-) -> Callable[[], int]:
-    """Return what decodes so many stored tiles and encodes so many of some levels, and nothing else: a limit.
-
-    With `least_px` the decoder leaves out what makes its image larger than so many pixels a side.
-    """
-    reader, _ = open_reader(str(path), "native")
-    streams = [reader.native_jpeg(0, number % 32, 8 + number // 32) or b"" for number in range(256)]
-    least = reader.geometry.levels[max(levels)]
-    places = list(itertools.islice(itertools.product(range(least.rows), range(least.columns)), 16))
-    samples = [reader.block(level, column, row) for row, column in places for level in levels]
-    reader.close()
-    small = {"min_width": least_px, "min_height": least_px, "min_factor": 2} if least_px else {}
-
-    def run() -> int:
-        for number in range(decoded):
-            simplejpeg.decode_jpeg(streams[number % len(streams)], "RGBX", **small)
-        for number in range(encoded):
-            simplejpeg.encode_jpeg(samples[number % len(samples)], QUALITY, "RGBX", "420")
-        return encoded
-
-    return run
-
-
-def copy_alone(path: Path, places: Origins) -> Callable[[], int]:
-    """Return what reads stored tiles (column, row) and writes their bytes to Parquet, and nothing else: a limit."""
-    schema = pa.schema([("image", pa.binary())])
-
-    def run() -> int:
-        reader, _ = open_reader(str(path), "native")
-        with tempfile.TemporaryDirectory() as folder:
-            out = pq.ParquetWriter(f"{folder}/t.parquet", schema, compression="NONE", use_dictionary=False)
-            with out as writer:
-                for start in range(0, len(places), ROW_GROUP):
-                    images = [reader.native_jpeg(0, *place) for place in places[start : start + ROW_GROUP]]
-                    writer.write_table(pa.table([images], schema=schema))
-            reader.close()
-        return len(places)
 
     return run
 

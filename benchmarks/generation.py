@@ -41,7 +41,6 @@ from tasks.generation.texts import generate_texts
 from tasks.splits import assign_splits
 from tasks.store import ShardWriter
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "tasks" / "generation" / "templates"
 Z90 = 1.6449  # two-sided 90%
 TIE = 1e-6  # margin below which a reader of pairs says nothing
 MAGNITUDE = {"high", "marked", "dense", "frequent", "many", "enlarged", "prominent"}
