@@ -33,8 +33,8 @@ def train_grpo(
 
     Raises:
         MissingExtraError: transformers, TRL or datasets are not installed.
-        InputError: the release has no prompts, or no lexicon, there is a judge and nothing to judge, or `out` holds
-            another run.
+        InputError: the release has no prompts, fewer than a step needs, or no lexicon, there is a judge and nothing to
+            judge, or `out` holds another run.
 
     Determinism: on a CPU an interrupted run that is started again ends with the same bits as one left alone.
     """
@@ -57,6 +57,12 @@ def train_grpo(
     rows = list(islice(asked, config.prompts))
     if not rows:
         raise InputError(f"the {split} split has no {config.source}", remedy="change source")
+    drawn = arguments.generation_batch_size // config.generations
+    if len(rows) < drawn:  # TRL leaves incomplete steps out, and would end without having learnt
+        raise InputError(
+            f"{len(rows)} prompts are fewer than the {drawn} of one optimiser step",
+            remedy="raise prompts, or lower batch or accumulate",
+        )
     if config.source == "questions":
         reward: Any = question_reward
     else:

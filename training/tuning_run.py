@@ -26,30 +26,34 @@ def trl_arguments(kind: Any, config: TuningConfig, out: Path, **more: Any) -> An
 
     Raises:
         MissingExtraError: DeepSpeed is asked for and not installed.
+        InputError: TRL refuses the configuration: batch x accumulate that is no multiple of generations, for one.
     """
     if config.deepspeed:
         require("deepspeed")
-    return kind(
-        output_dir=str(out),
-        max_steps=config.steps,
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch,
-        gradient_accumulation_steps=config.accumulate,
-        learning_rate=config.lr,
-        warmup_steps=config.warmup_steps,
-        bf16=config.precision == "bf16",
-        gradient_checkpointing=config.checkpointing,
-        deepspeed=config.deepspeed,
-        save_steps=config.save_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        report_to=["tensorboard"] if config.tensorboard else [],
-        seed=config.seed,
-        data_seed=config.seed,
-        use_cpu=config.cpu,
-        disable_tqdm=True,
-        **more,
-    )
+    try:
+        return kind(
+            output_dir=str(out),
+            max_steps=config.steps,
+            num_train_epochs=config.epochs,
+            per_device_train_batch_size=config.batch,
+            gradient_accumulation_steps=config.accumulate,
+            learning_rate=config.lr,
+            warmup_steps=config.warmup_steps,
+            bf16=config.precision == "bf16",
+            gradient_checkpointing=config.checkpointing,
+            deepspeed=config.deepspeed,
+            save_steps=config.save_steps,
+            save_total_limit=2,
+            logging_steps=1,
+            report_to=["tensorboard"] if config.tensorboard else [],
+            seed=config.seed,
+            data_seed=config.seed,
+            use_cpu=config.cpu,
+            disable_tqdm=True,
+            **more,
+        )
+    except ValueError as error:
+        raise InputError(f"{kind.__name__}: {error}", remedy="change the configuration") from error
 
 
 def claim(out: Path, release: Release, split: Split, config: TuningConfig, *more: bool) -> None:

@@ -95,6 +95,22 @@ def test_grpo_runs_from_the_command_line_with_the_project_s_rewards(
     assert all(0 <= said["reward"][end] <= 1 for end in ("first", "last"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"prompts": 3, "generations": 2, "batch": 8}, "3 prompts are fewer than the 4"),
+        ({"generations": 3}, "divisible"),
+    ],
+)
+def test_a_grpo_run_that_could_not_take_one_step_is_refused(
+    reasoned: Path, tmp_path: Path, settings: dict[str, int], message: str
+) -> None:
+    pytest.importorskip("trl", reason="TRL is not installed")
+    config = GrpoConfig(**tuning(tmp_path, source="reasoning", **settings))
+    with pytest.raises(InputError, match=message):
+        train_grpo(reasoned, tmp_path / "out", config)
+
+
 def test_a_missing_model_is_one_clear_error(reasoned: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl", reason="TRL is not installed")
     with pytest.raises(InputError, match="cannot be loaded"):
