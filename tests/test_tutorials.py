@@ -41,6 +41,17 @@ def test_the_benchmark_author_gets_what_the_tutorial_says(tmp_path: Path, monkey
     assert (tmp_path / "found" / "screening.html").is_file()
 
 
+def test_what_the_guide_asks_the_starter_graph_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [step.command for step in steps(ROOT / "docs" / "knowledge_graph.md") if "slidesmith kg" in step.command]
+    asked = [command for command in commands if not re.search("--graph|--sources-dir|@", command)]
+    assert {command.split()[2] for command in asked} >= {"link", "paths", "query", "export"}
+    page = tmp_path / "page.md"
+    page.write_text("```console\n" + "".join(f"$ {command}\n" for command in asked) + "```\n", encoding="utf-8")
+    carry_out(page, tmp_path, {})
+    assert (tmp_path / "neighbourhood.html").is_file()
+
+
 @pytest.mark.parametrize("change", ["all     480", "exit"])
 def test_a_page_that_says_something_else_than_the_command_prints_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
