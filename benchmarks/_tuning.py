@@ -37,7 +37,7 @@ def tuning(release: Path) -> list[Claim]:
         asked = SftConfig(model=str(tiny), steps=SFT_STEPS, batch=16, lr=5e-3, tokens=400, **shared)
         tuned = train_sft(release, Path(folder) / "sft", asked)
         rewarded = GrpoConfig(
-            model=str(tuned.model), source="reasoning", steps=GRPO_STEPS, batch=32, generations=8, accumulate=4,
+            model=str(tuned.model), source="reasoning", steps=GRPO_STEPS, batch=32, generations=8, accumulate=2,
             completion_tokens=200, lr=2e-4, prompts=8, **shared,
         )  # fmt: skip
         reward = _curve(train_grpo(release, Path(folder) / "grpo", rewarded).history, "reward")
