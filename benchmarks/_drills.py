@@ -138,13 +138,13 @@ def _on_small_disk(ground: Ground, config: RunConfig, size: int) -> tuple[Ended,
     return first, replace(last, clear=last.clear and sound(config.out))
 
 
-def two_at_once(ground: Ground) -> list[Outcome]:
+def two_at_once(ground: Ground) -> Iterator[Outcome]:
     """Start two runs of one configuration at the same moment."""
     config = ground.config("two")
     ground.tiled(config.out, 5)
     both = [fork.result() or Ended() for fork in [Fork(attempt, config), Fork(attempt, config)]]
     same = all(ground.undisturbed(ended) for ended in both) and sound(config.out)
-    return [Outcome("two runs at once", "of one configuration", " / ".join(ended.then for ended in both), same)]
+    yield Outcome("two runs at once", "of one configuration", " / ".join(ended.then for ended in both), same)
 
 
 def corrupt(ground: Ground) -> Iterator[Outcome]:
