@@ -41,12 +41,13 @@ def _origins(planner: FieldPlanner, source: SlideSource, centres: Centres) -> li
     if isinstance(centres, GridCentres):
         return grid_origins(finest, bounds, centres.stride_um)
     if isinstance(centres, SampledCentres):
+        # Drawn before tissue is asked for: another threshold leaves the order of what it keeps as it was.
         origins = grid_origins(finest, bounds, centres.stride_um)
+        seed = int(digest("centres", centres.seed, source.sha256)[:16], 16)
+        drawn = [origins[index] for index in np.random.default_rng(seed).permutation(len(origins))]
         floor = max(planner.config.thresholds.tissue_fraction_min, 1e-6)
         share = planner.overview.tissue.share
-        inside = [origin for origin in origins if share(finest.box_px0(origin)) >= floor]
-        seed = int(digest("centres", centres.seed, source.sha256)[:16], 16)
-        return [inside[index] for index in np.random.default_rng(seed).permutation(len(inside))]
+        return [origin for origin in drawn if share(finest.box_px0(origin)) >= floor]
     from tasks.tiling.annotations import annotated_origins
 
     return annotated_origins(finest, bounds, source, centres)

@@ -78,6 +78,16 @@ def test_the_same_slide_gives_the_same_bytes(plain_slide: Path, tile: Tiler, sma
     assert len(first.info.sha256) == 5
 
 
+def test_a_stricter_threshold_changes_no_field_that_meets_it(plain_slide: Path, tile: Tiler, small: Any) -> None:
+    drawn = {**small, "centres": {"kind": "sampled", "max_fields_per_slide": 60}}
+    before = tile(plain_slide, **drawn)
+    finest = {row.field_id: row.tissue_fraction for row in before.records("tiles", Tile) if row.scale == "high"}
+    after = tile(plain_slide, **drawn, thresholds={"tissue_fraction_min": 0.95})
+    meet = {field for field, fraction in finest.items() if fraction >= 0.95}
+    assert 0 < len(meet) < len(finest) == 60
+    assert meet <= {field.field_id for field in after.records("fields", Field)}
+
+
 def test_memory_for_pixels_does_not_change_the_bytes(
     plain_slide: Path, tile: Tiler, small: Any, monkeypatch: Any
 ) -> None:
