@@ -15,7 +15,7 @@ from training.instruct import reasoning_prompts
 from training.release import Release
 from training.tuning_config import GrpoConfig, SftConfig
 
-SFT_STEPS, GRPO_STEPS = 300, 60
+SFT_STEPS, GRPO_STEPS = 300, 30
 ENDS = 15
 """Steps at either end of a curve that are compared."""
 
@@ -38,7 +38,7 @@ def tuning(release: Path) -> list[Claim]:
         tuned = train_sft(release, Path(folder) / "sft", asked)
         rewarded = GrpoConfig(
             model=str(tuned.model), source="reasoning", steps=GRPO_STEPS, batch=32, generations=8, accumulate=2,
-            completion_tokens=200, lr=2e-4, prompts=8, **shared,
+            completion_tokens=200, lr=1e-3, prompts=8, **shared,
         )  # fmt: skip
         reward = _curve(train_grpo(release, Path(folder) / "grpo", rewarded).history, "reward")
         loss = _curve(tuned.history, "loss")
