@@ -25,7 +25,8 @@ def trace(release: Release, item_id: str) -> dict[str, Any]:
 
     Returns:
         `item` (table and row), `from` (rows that it refers to, and those that they refer to, nearest first; images as
-        their SHA-256), `decisions` (verdicts, review events and rejections about it), and of the release: `version`,
+        their SHA-256), `cites` (`id`, `says`, `source` of the findings and the graph's edges that it rests on),
+        `decisions` (verdicts, review events and rejections about it), and of the release: `version`,
         `code_version`, `sources`, `shards`.
 
     Raises:
@@ -38,9 +39,11 @@ def trace(release: Release, item_id: str) -> dict[str, Any]:
             raise InputError(f"{release.name} has no item {item_id!r}", remedy="give the id of a row of any table")
         item = "rejections", decisions["rejections"][0]
     table, row = item
+    upstream = list(_upstream(release, table, row))
     return {
         "item": {"table": table, **row},
-        "from": list(_upstream(release, table, row)),
+        "from": upstream,
+        "cites": list(_cited(row, upstream)),
         "decisions": _decisions(release, item_id),
         "release": {
             "dataset": release.dataset,
@@ -73,6 +76,18 @@ def _upstream(release: Release, table: str, row: Row) -> Iterator[Row]:
                 for found in find_rows(release, target, KEYS[target][0], wanted):
                     yield {"table": target, **found}
                     waiting.append((target, found))
+
+
+def _cited(row: Row, upstream: list[Row]) -> Iterator[dict[str, str]]:
+    """Yield the findings that a question rests on, and the edges that the steps of a reasoning sample cite."""
+    evidence = set(row.get("evidence_ids") or ())
+    for feature in (feature for above in upstream for feature in above.get("features") or ()):
+        if feature["feature_id"] in evidence:
+            says = f"{feature['scale']}: {feature['attribute']} {feature['value']} {feature['polarity']}"
+            yield {"id": feature["feature_id"], "says": says, "source": feature["source"]}
+    for step in row.get("think") or ():
+        if step["edge_id"]:
+            yield {"id": step["edge_id"], "says": step["text"], "source": step["edge_source"]}
 
 
 def _decisions(release: Release, item_id: str) -> dict[str, list[Row]]:

@@ -143,6 +143,14 @@ def test_a_question_is_traced_to_the_bytes_of_its_slide(published: Release, rows
     assert [row["reader"] for row in found["decisions"]["verdicts"]] == ["boosting", "forest"]
     assert [row["kind"] for row in found["decisions"]["review_events"]] == ["open"]
     assert found["release"]["sources"][0]["name"] == "starter graph"
+    assert [(cited["says"], cited["source"]) for cited in found["cites"]] == [
+        ("low: architecture glandular present", "annotation")
+    ]
+
+
+def test_a_reasoning_sample_is_traced_to_the_source_of_each_edge(published: Release, rows: Rows) -> None:
+    found = trace(published, rows["reasoning"][0].sample_id)
+    assert found["cites"] == [{"id": "edge_1", "says": "Glands suggest adenocarcinoma.", "source": "starter"}]
 
 
 def test_a_perturbation_is_traced_over_its_caption_and_a_rejected_item_to_its_reason(

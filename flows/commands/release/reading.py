@@ -61,6 +61,8 @@ def _trace_lines(found: dict[str, Any]) -> list[str]:
     lines = [*_row_lines(found["item"], ""), "", "comes from"]
     for row in found["from"]:
         lines += _row_lines(row, "  ")
+    if found["cites"]:
+        lines += ["", "cites", *(f"  {one['id']}  {one['says']}  [{one['source']}]" for one in found["cites"])]
     lines += ["", "decided about it"]
     decided = found["decisions"]
     flagged = sorted(verdict["reader"] for verdict in decided["verdicts"] if verdict["flagged"])
