@@ -30,6 +30,23 @@ def ids_of(shards: Iterable[Shard], table: str) -> list[str]:
     return [value for shard in shards for value in shard.table(table, [key])[key].to_pylist()]
 
 
+def here_and_gone(
+    events: Iterable[ReviewEvent], questions: Shard, texts: Sequence[Shard]
+) -> tuple[list[ReviewEvent], list[ReviewEvent]]:
+    """Part events by whether what they speak of is in the run, be it rejected there; the others are of earlier runs.
+
+    What a patient who has withdrawn showed, or what is worded otherwise now, is decided about in the log and not here.
+    """
+    events = list(events)
+    gone = {event.item_id for event in events}
+    gone.difference_update(questions.table("questions", ["question_id"])["question_id"].to_pylist())
+    if "rejections" in questions.info.rows:
+        gone.difference_update(questions.table("rejections", ["item_id"])["item_id"].to_pylist())
+    for table in TEXT_KEYS if gone else ():
+        gone.difference_update(ids_of(texts, table))
+    return [e for e in events if e.item_id not in gone], [e for e in events if e.item_id in gone]
+
+
 def rows_of(shards: Iterable[Shard], table: str, record: type[Row], column: str, wanted: Collection[str]) -> list[Row]:
     """Return the rows of a table over all shards whose column holds a wanted id."""
     rows: list[Row] = []

@@ -13,7 +13,7 @@ from tasks.review.config import ReviewConfig
 from tasks.review.decisions import Ruling, apply_decisions, read_decisions, readers_wanted, rulings
 from tasks.review.desk import DESK, fill_items, fill_tiles, held_fields, make_desk
 from tasks.review.events import write_events
-from tasks.review.gather import TEXT_KEYS, Texts, draft_items, field_tiles, ids_of, queue_entries
+from tasks.review.gather import TEXT_KEYS, Texts, draft_items, field_tiles, here_and_gone, ids_of, queue_entries
 from tasks.review.items import ReviewItem
 from tasks.review.journal import refresh_states
 from tasks.review.queue import open_queue
@@ -76,8 +76,9 @@ def apply(
 ) -> ShardInfo:
     """Apply the annotators' decisions to questions and texts; an absent file means that nobody has decided.
 
-    Rewritten questions are screened again. Of the texts only slides that a decision touches are written, as
-    `captions-<key>`, `perturbations-<key>` and `reasoning-<key>`, in place of the tables of the shard with that key.
+    Rewritten questions are screened again. Events about what is not in this run stay in the log and are counted. Of the
+    texts only slides that a decision touches are written, as `captions-<key>`, `perturbations-<key>` and
+    `reasoning-<key>`, in place of the tables of the shard with that key.
     """
 
     def make(out: ShardWriter) -> None:
@@ -88,13 +89,15 @@ def apply(
         kept, held, verdicts = hold_what_leaks(questions, kept, screener, config)
         rejections += held
         known = {event.event_id for event in opened}
-        events = [*opened, *(event for event in decisions if event.event_id not in known)]
+        later = (event for event in decisions if event.event_id not in known)
+        events, gone = here_and_gone([*opened, *later], screened, texts)
         waiting = {event.item_id: NOBODY for event in opened} if config.undecided == "hold" else {}
         ruled = rulings(decisions, readers_wanted(opened))
         looked_at, lost = _apply_texts(texts, {**waiting, **ruled}, config, out)
         out.write_records("questions", kept, Question)
         out.write_records("verdicts", verdicts, Verdict)
         out.write_records("review_events", events, ReviewEvent)
+        out.facts["events_of_gone_items"] = len(gone)
         out.count(
             items_in=len(questions) + looked_at,
             items_out=len(kept) + looked_at - len(lost),

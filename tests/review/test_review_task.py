@@ -194,6 +194,30 @@ def test_whoever_stops_while_the_desk_is_filled_leaves_no_queue_that_it_does_not
     assert not (line["folder"] / "queue.jsonl").exists()
 
 
+def test_decisions_on_what_the_run_no_longer_holds_stay_in_the_log_and_are_counted(line: dict[str, Any]) -> None:
+    items = {item.item_id: item for item in opened(line)}
+    for name in ("0", "pert_1"):
+        decide(line, items[name], decision="accept")
+    collect_log(line["folder"])
+    left = line["screened"].records("questions", Question)[1:]
+
+    def screening(out: ShardWriter) -> None:
+        out.write_records("questions", left, Question)
+        out.path("flagged.json").write_text("[]")
+
+    line["screened"] = shard(line["store"], "screening-later", screening)
+    shards = {name: line[name] for name in ("screened", "features", "texts", "graph")}
+    open_items.fn(line["store"], "later", config=CONFIG, **shards)
+    queue, log = line["store"].open("queue", "later"), line["folder"] / "decisions.jsonl"
+    apply.fn(line["store"], "later", line["screened"], queue, line["texts"], CONFIG, log, lambda _: ({}, []))
+    done = line["store"].open("reviewed", "later")
+    spoken_of = Counter(
+        event.item_id for event in done.records("review_events", ReviewEvent) if event.reviewer == "ann"
+    )
+    assert spoken_of == {"pert_1": 2}
+    assert done.info.facts["events_of_gone_items"] == 2
+
+
 def test_an_edit_that_a_reader_guesses_goes_no_further(line: dict[str, Any]) -> None:
     items = {item.item_id: item for item in opened(line)}
     decide(line, items["0"], decision="edit", edit={"rationale": "Because."})
