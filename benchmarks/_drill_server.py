@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from uuid import uuid4
 
 import psutil
 
@@ -121,7 +122,8 @@ class Cluster:
         """Ask for a run of the deployment; return its id."""
         flow, name = DEPLOYMENT.split("/")
         deployment = self.call(f"/deployments/name/{flow}/{name}")
-        body = {"parameters": {"config": str(config)}, "state": {"type": "SCHEDULED"}}
+        state = {"type": "SCHEDULED"}
+        body = {"parameters": {"config": str(config)}, "state": state, "idempotency_key": str(uuid4())}
         return str(self.call(f"/deployments/{deployment['id']}/create_flow_run", body)["id"])
 
     def state(self, run: str) -> tuple[str, str]:
@@ -142,14 +144,16 @@ class Cluster:
         """Ask the server's API."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.api}{path}", data, {"content-type": "application/json"})  # noqa: S310
-        for _ in range(20):  # a database that is busy answers 503
+        for _ in range(20):  # a database that is busy answers 503, or late
             try:
                 with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310  loopback
                     return json.loads(reply.read())
             except HTTPError as error:
                 if error.code != 503:
                     raise
-                time.sleep(1)
+            except TimeoutError:
+                pass
+            time.sleep(1)
         raise SystemExit("the server's database stays busy")
 
     def _healthy(self) -> bool:
