@@ -68,8 +68,8 @@ def _lines(config: RunConfig, outcome: dict[str, Any]) -> list[str]:
         scores = ", ".join(f"{name.replace('_', ' ')} {score:.2f}" for name, score in outcome["evaluation"].items())
         lines += [f"evaluation  {out / 'evaluation.json'}  ({scores})"]
     lines += [f"warning     {warning}" for warning in outcome.get("warnings", [])]
-    if outcome.get("warnings"):
-        lines.append(f"            {config.demo.slides if config.demo else 'so few'} slides are too few to learn from")
+    if outcome.get("warnings"):  # of a small demo: every other run fails instead
+        lines.append("            so few slides are too few to learn from")
     queued = f"{outcome['flagged']} flagged, {outcome['audited']} drawn at random"
     lines.append(f"to review   {out / 'review' / 'queue.jsonl'}  ({queued})")
     lines += [

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,8 +142,3 @@ def quiet(environment: Mapping[str, str]) -> dict[str, str]:
 def folder_gib(folder: Path) -> float:
     """Return the size of a folder's files in GiB."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**30
-
-
-def command_of(parts: Sequence[str]) -> str:
-    """Return a command as it would be typed."""
-    return shlex.join(parts)

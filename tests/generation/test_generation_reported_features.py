@@ -24,8 +24,8 @@ from tasks.generation.reports import link_reports
 from tests.generation.conftest import geojson, region
 
 
-def _mentions(linker: Linker, text: str) -> list[Mention]:
-    return link_reports([Report("report_1", "p1", (Section("microscopic", text),))], linker)
+def _mentions(linker: Linker, text: str, *more: Section) -> list[Mention]:
+    return link_reports([Report("report_1", "p1", (Section("microscopic", text), *more))], linker)
 
 
 def test_reports_keep_their_status_and_what_no_slide_shows_is_rejected(
@@ -44,8 +44,7 @@ def test_visible_findings_beyond_the_vocabulary_are_attributes_of_their_own(
     attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
 ) -> None:
     text = "Inflammation and perineural invasion are seen; no keratin pearls."
-    concluded = Section("final diagnosis", "Carcinoma; invasive lobular carcinoma.")
-    mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
+    mentions = _mentions(linker, text, Section("final diagnosis", "Carcinoma; invasive lobular carcinoma."))
     held = attach(mentions=mentions, graph=graph)
     assert held["finding/perineural_invasion"] == "present"
     assert held["finding/inflammation"] == "present"
@@ -58,8 +57,7 @@ def test_of_two_findings_the_closer_one_is_kept_and_headings_are_none(
     attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
 ) -> None:
     text = "Invasion, perineural invasion; the nuclear size and the nucleolar finding are described. Carcinoma."
-    concluded = Section("diagnosis", "Invasive lobular carcinoma, a carcinoma.")
-    mentions = link_reports([Report("report_1", "p1", (Section("microscopic", text), concluded))], linker)
+    mentions = _mentions(linker, text, Section("diagnosis", "Invasive lobular carcinoma, a carcinoma."))
     held = attach(mentions=mentions, graph=graph)
     assert held.pop("!") == "unknown_concept unknown_concept"  # the two headings; what is said more closely is no loss
     assert held == {"finding/perineural_invasion": "present", "diagnosis": "breast_lobular_carcinoma"}
