@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,12 +23,12 @@ from schemas.records import Caption, Field, Perturbation, Question, Reasoning
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import EndpointConfig
 from tasks.generation.config import GenerationConfig
-from tasks.generation.inputs import split_patients
 from tasks.generation.prompting import prompt_sha256
 from tasks.generation.questions import write_questions
 from tasks.generation.texts import Texts, write_texts
 from tasks.generation.view import FieldView, Tools
 from tasks.generation.writer import Writer
+from tasks.splits import assign_splits
 
 Examples = tuple[Texts, list[Question]]
 _WIDTH = 118
@@ -42,7 +43,8 @@ def examples(generator: str, fields: list[Field], field: Field) -> Examples:
         asked = Writer(Endpoint(reached, Path(folder)), Linker(Lexicon.from_graph(graph)))
         writer = asked if generator == "openai" else None
         texts = write_texts([field], Tools(graph, vocabulary, config), writer)
-        splits = split_patients(fields, config)
+        shares = config.splits.model_dump()
+        splits = assign_splits(Counter(field.patient_id for field in fields), shares=shares, seed=config.seed)
         questions, _ = write_questions(fields, splits, graph, vocabulary, config, writer)
     return texts, questions
 

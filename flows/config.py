@@ -81,6 +81,10 @@ class RunConfig(StageConfig):
     decisions: OptionalPath = Field(
         default=None, description="JSONL of review events; default: review/decisions.jsonl in `out`"
     )
+    splits: OptionalPath = Field(
+        default=None,
+        description="JSON of patient: split; who is named keeps it, others are added; default: splits.json in `out`",
+    )
     out: AbsolutePath = Field(description="folder for the store, the report and the work")
     shards: str | None = Field(
         default=None,
@@ -109,6 +113,7 @@ _PATH_KEYS = (
     ("reports",),
     ("captions",),
     ("decisions",),
+    ("splits",),
     ("out",),
     ("graph", "sources_dir"),
     ("screening", "endpoint", "folder"),

@@ -13,6 +13,7 @@ from flows.limits import endpoint_slots, slots
 from flows.plan import Plan, make_plan
 from tasks.generation.expert_captions import read_expert_captions
 from tasks.generation.task import attach, link, write_questions, write_texts
+from tasks.splits import read_splits, write_splits
 
 
 @flow(name="generate-samples")
@@ -20,6 +21,7 @@ def generate_samples(config: RunConfig | Path) -> None:
     """Link the reports, say what each field shows, and write everything that is generated from it."""
     settings = resolve_config(config)
     plan = make_plan(settings)
+    write_splits(plan.splits_file, read_splits(plan.splits_file) | plan.splits)
     if all(plan.store.find(*shard) for shard in plan.generated()):
         return
     with slots(*endpoint_slots(settings.generation.endpoint)):
@@ -47,7 +49,7 @@ def _generate(plan: Plan) -> None:
             for key, shard in zip(plan.texts, features, strict=True)
         ]
         gather("write texts", texts, names)
-    write_questions(plan.store, plan.questions, features, graph, settings.generation, plan.endpoint_folder)
+    write_questions(plan.store, plan.questions, features, graph, plan.splits, settings.generation, plan.endpoint_folder)
 
 
 def attach_arguments(plan: Plan) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ the slides' bytes, the files beside them, the configuration and the source. What
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,12 +20,13 @@ from tasks.bucket_shards import BucketShardStore
 from tasks.digests import remembered_sha256
 from tasks.screening.causal_model import model_fingerprint
 from tasks.settings import code_version
+from tasks.splits import assign_splits, read_splits
 from tasks.store import ShardStore, shard_key
 from tasks.tiling.manifest import SlideSource, read_sources
 
 _SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
 _WRITING = ("tasks/generation", "tasks/endpoint", "kg")
-_PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "out", "shards", "releases"}
+_PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "splits", "out", "shards", "releases"}
 
 
 @dataclass(frozen=True)
@@ -130,11 +132,25 @@ class Plan:
         section = self._writing
         return tuple(self._key("texts", [key, self.graph], section, *_WRITING) for key in self.features)
 
+    @property
+    def splits_file(self) -> Path:
+        """The splits of patients that were assigned so far; may not exist."""
+        return self.config.splits or self.config.out / "splits.json"
+
+    @cached_property
+    def splits(self) -> dict[str, str]:
+        """The split of every patient that has slides: as it was, or balanced by slides within organs."""
+        slides = Counter(source.patient_id for source in self.sources)
+        organs = {source.patient_id: source.organ for source in self.sources}
+        shares, seed = self.config.generation.splits.model_dump(), self.config.generation.seed
+        known = read_splits(self.splits_file)
+        return assign_splits(slides, shares=shares, seed=seed, organ_of_patient=organs, known=known)
+
     @cached_property
     def questions(self) -> str:
         """Key of the questions of all slides."""
-        inputs = [list(self.features), self.graph]
-        return self._key("questions", inputs, self._writing, *_WRITING, "tasks/splits.py")
+        inputs = [list(self.features), self.graph, self.splits]
+        return self._key("questions", inputs, self._writing, *_WRITING)
 
     @cached_property
     def screening(self) -> str:
@@ -164,7 +180,7 @@ class Plan:
     def release(self) -> str:
         """Key of the release candidate."""
         inputs = [self.slides, self.tiling, self.graph, self.reports, self.features, self.texts, self.reviewed]
-        return self._key("release", inputs, self._dump("release"), "tasks/releases", "tasks/splits.py")
+        return self._key("release", inputs, self._dump("release"), "tasks/releases")
 
     @cached_property
     def model(self) -> str:

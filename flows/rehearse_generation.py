@@ -12,7 +12,7 @@ from tasks.endpoint.estimate import Estimate
 from tasks.endpoint.rehearsal import Rehearsal
 from tasks.generation.expert_captions import read_expert_captions
 from tasks.generation.features import Evidence, attach_features
-from tasks.generation.inputs import graph_of, linker_of, mentions_of, slide_inputs, split_patients
+from tasks.generation.inputs import graph_of, linker_of, mentions_of, slide_inputs
 from tasks.generation.questions import write_questions
 from tasks.generation.texts import write_texts
 from tasks.generation.view import Tools
@@ -58,7 +58,7 @@ def rehearse_generation(config: RunConfig) -> Rehearsed:
     asked = {step: Rehearsal(endpoint, plan.endpoint_folder) for step in ("features", "texts", "questions")}
     by_slide = [_fields(plan, place, shard, graph, asked["features"]) for place, shard in enumerate(shards) if shard]
     if config.generation.generator == "openai":
-        _write(config, by_slide, graph, asked["texts"], asked["questions"])
+        _write(plan, by_slide, graph, asked["texts"], asked["questions"])
     found.steps = {step: rehearsal.so_far() for step, rehearsal in asked.items()}
     if found.steps["features"].calls:
         found.unknown.append("texts and questions on features that the endpoint has yet to see")
@@ -90,13 +90,10 @@ def _fields(plan: Plan, place: int, tiles: Shard, graph: Shard, rehearsal: Rehea
     return attach_features(inputs.fields, inputs.slide, inputs.boxes, settings, vocabulary, evidence)[0]
 
 
-def _write(
-    config: RunConfig, by_slide: list[list[Field]], graph: Shard, texts: Rehearsal, questions: Rehearsal
-) -> None:
-    settings, vocabulary, known = config.generation, load_vocabulary(), graph_of(graph.folder)
+def _write(plan: Plan, by_slide: list[list[Field]], graph: Shard, texts: Rehearsal, questions: Rehearsal) -> None:
+    settings, vocabulary, known = plan.config.generation, load_vocabulary(), graph_of(graph.folder)
     linker = linker_of(graph.folder)
     for fields in by_slide:
         write_texts(fields, Tools(known, vocabulary, settings), Writer(texts, linker))
     fields = [field for several in by_slide for field in several]
-    splits = split_patients(fields, settings) if fields else {}
-    write_questions(fields, splits, known, vocabulary, settings, Writer(questions, linker))
+    write_questions(fields, plan.splits, known, vocabulary, settings, Writer(questions, linker))

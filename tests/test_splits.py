@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import ConfigError
-from tasks.splits import assign_splits
+from tasks.splits import assign_splits, read_splits, write_splits
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 
 
+SIZES = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.integers(0, 200), min_size=3, max_size=30)
+
+
 @given(
-    sizes=st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.integers(0, 200), min_size=3, max_size=30),
+    sizes=SIZES,
     seed=st.integers(0, 50),
 )
 def test_every_patient_has_one_split_and_no_split_is_empty(sizes: dict[str, int], seed: int) -> None:
@@ -69,3 +74,37 @@ def test_no_patients_give_no_assignment() -> None:
 def test_shares_that_do_not_sum_to_one_are_an_error(shares: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         assign_splits({"p": 1}, shares=shares, seed=0)
+
+
+@settings(max_examples=50)
+@given(SIZES, st.integers(0, 99))
+def test_who_has_a_split_keeps_it_whoever_comes_or_goes(sizes: dict[str, int], seed: int) -> None:
+    before = assign_splits(sizes, shares=SHARES, seed=seed)
+    gone, new = min(sizes), {f"new{n}": n for n in range(5)}
+    later = {patient: size for patient, size in sizes.items() if patient != gone} | new
+    after = assign_splits(later, shares=SHARES, seed=seed, known=before)
+    assert after.keys() == later.keys()
+    assert {patient: split for patient, split in after.items() if patient in before} == {
+        patient: split for patient, split in before.items() if patient != gone
+    }
+
+
+def test_new_patients_bring_the_shares_back(tmp_path: Path) -> None:
+    known = {f"p{n}": "train" for n in range(10)}
+    write_splits(tmp_path / "splits.json", known)
+    sizes = dict.fromkeys([*known, *(f"q{n}" for n in range(10))], 1)
+    after = assign_splits(sizes, shares=SHARES, seed=0, known=read_splits(tmp_path / "splits.json"))
+    assert Counter(after.values()) == {"train": 12, "val": 4, "test": 4}
+
+
+@pytest.mark.parametrize(("text", "says"), [("[]", "no object"), ("{", "cannot be read"), ('{"p": 1}', "no object")])
+def test_a_file_of_splits_that_is_none_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=f"splits.json .*{says}"):
+        read_splits(path)
+
+
+def test_an_unknown_split_is_named() -> None:
+    with pytest.raises(ConfigError, match="'dev' is no split"):
+        assign_splits({"p": 1}, shares=SHARES, seed=0, known={"p": "dev"})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,7 @@ import pyarrow.parquet as pq
 from kg.graph import Graph
 from kg.link import Lexicon, Linker
 from schemas.records import Field, Mention, Report, Slide
-from tasks.generation.config import GenerationConfig
 from tasks.generation.findings import Box
-from tasks.splits import assign_splits
 from tasks.store import Shard
 
 _BOX = ("x_px0", "y_px0", "box_width_px0", "box_height_px0")
@@ -99,11 +96,3 @@ def mentions_of(reports: Shard, slide: Slide) -> list[Mention]:
         if report.patient_id == slide.patient_id and report.slide_id in (None, slide.slide_id)
     }
     return [mention for mention in reports.records("mentions", Mention) if mention.text_id in of_slide]
-
-
-def split_patients(fields: Sequence[Field], config: GenerationConfig) -> dict[str, str]:
-    """Return the split of every patient, balanced by fields within organs."""
-    organs = {field.patient_id: field.organ for field in fields}
-    counts = Counter(field.patient_id for field in fields)
-    shares = config.splits.model_dump()
-    return assign_splits(counts, shares=shares, seed=config.seed, organ_of_patient=organs)

@@ -13,7 +13,7 @@ from tasks.endpoint.client import Endpoint
 from tasks.generation.config import GenerationConfig
 from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.features import Evidence, generate_features
-from tasks.generation.inputs import graph_of, linker_of, mentions_of, slide_inputs, split_patients
+from tasks.generation.inputs import graph_of, linker_of, mentions_of, slide_inputs
 from tasks.generation.questions import generate_questions
 from tasks.generation.reports import link_reports, read_reports
 from tasks.generation.texts import generate_texts
@@ -85,14 +85,19 @@ def write_texts(
 
 @task(name="write questions", persist_result=False)
 def write_questions(
-    store: ShardStore, key: str, features: Sequence[Shard], graph: Shard, config: GenerationConfig, endpoint: Path
+    store: ShardStore,
+    key: str,
+    features: Sequence[Shard],
+    graph: Shard,
+    splits: Mapping[str, str],
+    config: GenerationConfig,
+    endpoint: Path,
 ) -> ShardInfo:
     """Write counterbalanced questions over the fields of all slides, within each split."""
 
     def make(out: ShardWriter) -> None:
         fields = [field for shard in features for field in shard.records("fields", Field)]
-        splits = split_patients(fields, config)
-        out.facts["split_of_patient"] = splits
+        out.facts["split_of_patient"] = dict(splits)
         writer = _writer(graph, config, endpoint)
         generate_questions(fields, splits, graph_of(graph.folder), load_vocabulary(), config, out, writer)
 

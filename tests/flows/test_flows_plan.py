@@ -12,6 +12,7 @@ from flows.config import GraphConfig, RunConfig
 from flows.plan import Plan, make_plan
 from kg.sources import register
 from tasks.screening.config import ScreeningConfig
+from tasks.splits import write_splits
 from training.config import TrainingConfig
 
 
@@ -55,6 +56,21 @@ def test_an_ontology_edited_without_changing_its_size_or_time_makes_another_grap
     touched = changed(before, make_plan(config))
     assert {"graph", "reports", "features", "texts", "questions", "screening"} <= touched
     assert not touched & {"slides", "tiling"}
+
+
+def test_patients_keep_their_split_when_others_come_or_go(config: RunConfig, inputs: Path) -> None:
+    lines = (inputs / "manifest.csv").read_text().splitlines(keepends=True)
+    few = inputs / "few.csv"
+    few.write_text("".join(line for line in lines if ",p03," not in line))
+    first = make_plan(config.model_copy(update={"manifest": few}))
+    moved = {"p01": "test", "p02": "val"}
+    assert first.splits.keys() == moved.keys()
+    write_splits(first.splits_file, moved | {"p09": "train"})
+    later = make_plan(config)
+    assert later.splits.items() > moved.items()
+    assert later.splits.keys() == {"p01", "p02", "p03"}
+    write_splits(later.splits_file, later.splits)
+    assert changed(later, make_plan(config)) == set()
 
 
 def test_an_ontology_that_is_not_named_counts_for_nothing(config: RunConfig) -> None:
