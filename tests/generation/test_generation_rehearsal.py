@@ -109,7 +109,7 @@ def test_a_dry_run_counts_what_is_then_asked_and_sends_nothing(
     assert unknown == []
     features = [plan.store.open("features", plan.features[0])]
     write_texts.fn(plan.store, plan.texts[0], features[0], known, settings, folder)
-    write_questions.fn(plan.store, plan.questions, features, known, settings, folder)
+    write_questions.fn(plan.store, plan.questions, features, known, plan.splits, settings, folder)
     result, lines = outcome(plan)
     assert result["rows"]["fields"] == FIELDS
     assert result["rows"]["captions"] > 10 * FIELDS
