@@ -12,6 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from schemas.ids import content_id
 from tasks.generation.option_sets import OptionSet
 from tasks.generation.view import FieldView, Tools
 
@@ -22,13 +23,19 @@ class Block:
 
     option_set: OptionSet
     split: str
-    patient_id: str | None
-    number: int
+    patient_id: str
     fields: tuple[FieldView, ...]
 
+    @property
+    def block_id(self) -> str:
+        """Told by what the block holds alone: it stays the same when other fields come or go."""
+        return content_id("blk", self.option_set.set_id, [view.field.field_id for view in self.fields])
 
-Pool = dict[tuple[str, str], dict[int, list[FieldView]]]
-"""(split, patient) -> option -> fields for which it is right."""
+
+Place = tuple[str, str]
+"""Split and patient; a patient of no name stands for all of the split."""
+Pool = dict[Place, dict[int, list[FieldView]]]
+"""Option -> fields for which it is right, by place."""
 
 
 class Allocation:
@@ -43,18 +50,39 @@ class Allocation:
     def blocks(self, by_template: Sequence[Sequence[OptionSet]]) -> list[Block]:
         """Return the blocks of a dimension: within patients; across those of a split only where none is found so.
 
-        Of each template the `sets_per_template` sets with the most fields are used, spread over the attributes that
-        they ask about. Templates take turns, and within each its sets, one block per patient and turn, until none
-        finds a block any more.
+        What a patient is asked depends on nobody else's fields, so questions, and what people decided about them, stay
+        when slides of others come or go.
         """
-        turns: list[list[tuple[OptionSet, Pool]]] = []
-        for sets in by_template:
-            pools = self._pools(sets)
-            turns.append([(option_set, pools[option_set.set_id]) for option_set in self._select(sets, pools)])
-        blocks = self._take_turns(turns, 0)
+        pools = [self._pools(sets) for sets in by_template]
+        places = sorted({place for by_set in pools for pool in by_set.values() for place in pool})
+        blocks = [block for place in places for block in self._at(place, by_template, pools)]
         served = {block.split for block in blocks}
-        merged = [[(option_set, _by_split(pool, served)) for option_set, pool in chosen] for chosen in turns]
-        return blocks + self._take_turns(merged, len(blocks))
+        across = [{name: _by_split(pool) for name, pool in by_set.items()} for by_set in pools]
+        for split in sorted({split for split, _ in places} - served):
+            blocks += self._at((split, ""), by_template, across)
+        return blocks
+
+    def _at(
+        self, place: Place, by_template: Sequence[Sequence[OptionSet]], pools: Sequence[Mapping[str, Pool]]
+    ) -> list[Block]:
+        """Return the blocks of a patient, or of a split.
+
+        Of each template the `sets_per_template` sets with the most fields are used, spread over the attributes that
+        they ask about. Templates take turns, and within each its sets, until none finds a block any more.
+        """
+        queues = [
+            deque((option_set, by_set[option_set.set_id][place]) for option_set in self._select(sets, by_set, place))
+            for sets, by_set in zip(by_template, pools, strict=True)
+        ]
+        blocks: list[Block] = []
+        used: dict[str, set[str]] = defaultdict(set)
+        while any(queues):
+            for queue in filter(None, queues):
+                option_set, fields = queue.popleft()
+                if taken := self._one_block(option_set, fields, used[option_set.set_id]):
+                    blocks.append(Block(option_set, *place, taken))
+                    queue.append((option_set, fields))
+        return blocks
 
     def _pools(self, sets: Sequence[OptionSet]) -> dict[str, Pool]:
         index: dict[tuple[str, ...], dict[tuple[str | None, ...], list[FieldView]]] = {}
@@ -77,12 +105,10 @@ class Allocation:
             pools[option_set.set_id] = pool
         return pools
 
-    def _select(self, sets: Sequence[OptionSet], pools: Mapping[str, Pool]) -> list[OptionSet]:
+    def _select(self, sets: Sequence[OptionSet], pools: Mapping[str, Pool], place: Place) -> list[OptionSet]:
         by_attributes: dict[tuple[str, ...], list[tuple[int, str, OptionSet]]] = defaultdict(list)
         for option_set in sets:
-            pool = pools[option_set.set_id]
-            room = sum(_blocks_in(fields, len(option_set.options)) for fields in pool.values())
-            if room or _any_across(pool, len(option_set.options)):
+            if room := _blocks_in(pools[option_set.set_id].get(place, {}), len(option_set.options)):
                 by_attributes[option_set.attributes].append((-room, option_set.set_id, option_set))
         ranked = [
             (rank, item) for group in by_attributes.values() for rank, item in enumerate(sorted(group, key=_by_room))
@@ -90,28 +116,12 @@ class Allocation:
         ranked.sort(key=lambda pair: (pair[0], _by_room(pair[1])))
         return [item[2] for _, item in ranked[: self._tools.config.sets_per_template]]
 
-    def _take_turns(self, turns: Sequence[Sequence[tuple[OptionSet, Pool]]], number: int) -> list[Block]:
-        blocks: list[Block] = []
-        used: dict[str, set[str]] = defaultdict(set)
-        queues = [deque(chosen) for chosen in turns]
-        while any(queues):
-            for queue in filter(None, queues):
-                option_set, pool = queue.popleft()
-                before = len(blocks)
-                for split, patient in sorted(pool):
-                    taken = self._one_block(option_set, pool[split, patient], used[option_set.set_id])
-                    if taken:
-                        blocks.append(Block(option_set, split, patient or None, number + len(blocks), taken))
-                if len(blocks) > before:
-                    queue.append((option_set, pool))
-        return blocks
-
     def _one_block(
-        self, option_set: OptionSet, pool: dict[int, list[FieldView]], used: set[str]
+        self, option_set: OptionSet, fields: Mapping[int, Sequence[FieldView]], used: set[str]
     ) -> tuple[FieldView, ...] | None:
         found: list[FieldView] = []
         for option in range(len(option_set.options)):
-            free = [v for v in pool.get(option, []) if self._left[v.field.field_id] and v.field.field_id not in used]
+            free = [v for v in fields.get(option, []) if self._left[v.field.field_id] and v.field.field_id not in used]
             if not free:
                 return None
             found.append(max(free, key=lambda view: self._left[view.field.field_id]))
@@ -129,15 +139,10 @@ def _blocks_in(fields: Mapping[int, Sequence[FieldView]], k: int) -> int:
     return min((len(fields.get(option, ())) for option in range(k)), default=0)
 
 
-def _any_across(pool: Pool, k: int) -> bool:
-    return any(_blocks_in(fields, k) for fields in _by_split(pool, frozenset()).values())
-
-
-def _by_split(pool: Pool, served: set[str] | frozenset[str]) -> Pool:
-    """Return the pool without patients, for the splits in which no block was found within a patient."""
+def _by_split(pool: Pool) -> Pool:
+    """Return the pool without patients."""
     merged: Pool = defaultdict(lambda: defaultdict(list))
     for split, patient in sorted(pool):
-        if split not in served:
-            for option, views in pool[split, patient].items():
-                merged[split, ""][option] += views
+        for option, views in pool[split, patient].items():
+            merged[split, ""][option] += views
     return merged

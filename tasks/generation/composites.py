@@ -35,8 +35,7 @@ def composites(
     found: list[Composite] = []
     for number, template in enumerate(templates):
         share = count // len(templates) + (number < count % len(templates))
-        order = list(views)
-        tools.choice("composites", template.name).shuffle(order)
+        order = sorted(views, key=lambda view: tools.rank("composites", template.name, view.field.field_id))
         made = 0
         for view in order:
             if made == share:

@@ -100,7 +100,7 @@ class GenerationConfig(StageConfig):
         default=2, ge=1, le=16, description="counterbalanced questions of one dimension about one field, at most"
     )
     sets_per_template: int = Field(
-        default=48, ge=1, description="counterbalanced option sets per template: those with the most fields"
+        default=48, ge=1, description="counterbalanced option sets per template and patient: those with the most fields"
     )
     max_length_ratio: float = Field(
         default=1.2, gt=1, le=2, description="longest over shortest option, in characters, at most"

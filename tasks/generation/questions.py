@@ -121,9 +121,8 @@ def _block_questions(block: Block, tools: Tools) -> Iterable[Question]:
     """Yield the questions of a block: one text, one order of options, and each option once the key."""
     option_set = block.option_set
     order = list(range(len(option_set.options)))
-    place = block.patient_id or block.split
-    tools.choice("order", option_set.set_id, place, str(block.number)).shuffle(order)
-    note = (("block", f"{option_set.set_id}/{block.number}"),)
+    tools.choice("order", block.block_id).shuffle(order)
+    note = (("block", block.block_id),)
     for key, view in enumerate(block.fields):
         yield question_row(option_set, Placement(view, key, order, block.split, note, option_set.set_id), tools)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -159,6 +160,10 @@ class Tools:
     def choice(self, *names: str) -> random.Random:
         """Return a seeded generator of random numbers for one purpose, equal in every run and order of work."""
         return random.Random("/".join((str(self.config.seed), *names)))
+
+    def rank(self, *names: str) -> bytes:
+        """Return a seeded place in a random order: that of one thing does not depend on what else is ordered."""
+        return hashlib.blake2b("/".join((str(self.config.seed), *names)).encode(), digest_size=8).digest()
 
 
 @functools.lru_cache(maxsize=4096)

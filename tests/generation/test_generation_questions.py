@@ -214,6 +214,20 @@ def test_every_field_is_asked_or_rejected_in_every_dimension(
     assert store.ensure("questions", "again", make)[0].sha256 == info.sha256
 
 
+def test_a_patient_is_asked_the_same_whoever_else_comes_or_goes(
+    sample_fields: SampleFields, ask: Callable[..., Any]
+) -> None:
+    fields = sample_fields()
+    before = [field for field in fields if field.patient_id != "p2"]
+    after = [field for field in fields if field.patient_id != "p1"]
+    first, second = (
+        {row.question_id: row for row in ask(group)[0] if row.option_set_id and row.patient_id not in {"p1", "p2"}}
+        for group in (before, after)
+    )
+    assert len(first) > 100
+    assert first == second
+
+
 def test_without_fields_there_are_no_questions(ask: Callable[..., Any]) -> None:
     assert ask([]) == ([], [])
 
