@@ -8,12 +8,8 @@ and 2 times the slides and leaves the demo out.
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -25,14 +21,13 @@ from typing import Any
 from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._drill_line import SMALL, Fork
 from benchmarks._scale_paper import paper
+from benchmarks._scale_prefect import LONG_SLIDES, prefect_claims
 from benchmarks._scale_reruns import ROOT, reruns, stage_seconds
 from benchmarks._without_prefect import STAGES, stage, without_prefect
 from flows.config import RunConfig
 
 UNIT, SIZE_PX0 = 4, (3072, 3072)
 GIB = 2**20  # of ru_maxrss, which counts in KiB
-DEMO_SLIDES = 24
-GOAL_S = 300.0  # "a run of >= 5 minutes"
 
 
 @dataclass(frozen=True)
@@ -155,46 +150,19 @@ def _tiled(config: RunConfig) -> tuple[float, float]:
     return time.monotonic() - wall, cpu
 
 
-def overhead(inputs: Path, folder: Path, sizes: list[int], slide_s: float) -> tuple[float, list[Claim]]:
-    """Measure what Prefect adds to a task, in s of CPU time, and what share of a run of five minutes that is.
+def long_run(folder: Path) -> RunConfig:
+    """Draw slides like the demo's; return the configuration of a run over them that takes minutes."""
+    import yaml
 
-    A slide is three tasks. The share is computed for a run of five minutes over slides that take `slide_s` seconds each
-    as those of the demo do, not measured on one: slides of a real cohort are larger, and the share smaller.
-    """
-    added, tasks = [], []
-    for slides in sizes:
-        alone = min(cost(subset(inputs, slides, folder / f"alone-{slides}-{k}")).cpu_s for k in range(2))
-        begun = [orchestrated(subset(inputs, slides, folder / f"prefect-{slides}-{k}")) for k in range(2)]
-        added.append(min(begun) - alone)
-        tasks.append(3 * slides + 8)  # tile, attach, write texts; and one task each of the other steps
-    each = (added[-1] - added[0]) / (tasks[-1] - tasks[0])
-    fixed = added[0] - each * tasks[0]
-    many = 3 * GOAL_S / slide_s + 8
-    share = (fixed + each * many) / (GOAL_S + fixed + each * many)
-    return each, [
-        claim("Prefect's CPU time, one task", each * 1000, "ms"),
-        claim("Prefect's CPU time, whatever the tasks (import, server, flows)", fixed, "s"),
-        claim(
-            f"Prefect's share of {GOAL_S:.0f} s of work, {many:.0f} tasks, computed",
-            share,
-            "share",
-            "<= 0.05",
-            share <= 0.05,
-        ),
-    ]
+    from demo.make import SIZE_PX0 as DEMO_SIZE_PX0
+    from demo.make import make_sized
+    from demo.plan import plan_demo
 
-
-def orchestrated(config: RunConfig) -> float:
-    """Run the line as a flow, with Prefect's own server, in a process of its own; return CPU time in s."""
-    file = config.out.with_suffix(".yaml")
-    file.write_text(json.dumps(config.model_dump(mode="json", exclude_none=True)))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-        command = [sys.executable, "-m", "flows.cli", "run", "--config", str(file)]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    make_sized(folder, plan_demo(LONG_SLIDES, LONG_SLIDES // 2, 3), DEMO_SIZE_PX0, 3)
+    settings = yaml.safe_load((ROOT / "demo" / "config.yaml").read_text())
+    del settings["demo"]
+    place = {"slides": folder / "slides", "manifest": folder / "manifest.csv", "out": folder / "out"}
+    return RunConfig.model_validate({**settings, **place})
 
 
 def measure(folder: Path, quick: bool) -> list[Claim]:
@@ -209,8 +177,9 @@ def measure(folder: Path, quick: bool) -> list[Claim]:
     if quick:
         return rows
     demo = reruns(folder / "demo", lambda config: Fork(cpu_of, config, "publish_release", "write_report").result())
-    slide_s = sum(spent for name, spent in demo.seconds.items() if name != "model") / DEMO_SLIDES
-    task_s, added = overhead(inputs, folder, [sizes[0], sizes[-1]], slide_s)
+    task_s, added = prefect_claims(
+        lambda slides, name: subset(inputs, slides, folder / name), [sizes[0], sizes[-1]], long_run(folder / "long")
+    )
     by_field = {name: spent / demo.fields for name, spent in demo.seconds.items()}
     return [*rows, *demo.rows, *added, *paper(by_field, demo.release_s / demo.fields, task_s, mib_per_field)]
 
