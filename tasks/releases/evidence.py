@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds
 from tasks.releases.duplicates import near_duplicates
 from tasks.releases.images import inspect_images
 from tasks.releases.likeness import ImageReader
+from tasks.releases.read import Release, open_release
+from tasks.releases.stores import ReleaseStore
+from tasks.releases.versions import precedence, versions
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,3 +74,29 @@ def register_counts(connection: duckdb.DuckDBPyConnection, candidate: Candidate,
     connection.register("leak_table", pa.table(leaks))
     passing = PASSING + (UNDECIDED if bounds.undecided_cells == "allow" else ())
     connection.register("passing_verdicts", pa.table({"verdict": list(passing)}))
+
+
+def earlier_versions(store: ReleaseStore, dataset: str, version: str) -> list[Release]:
+    """Return the versions before one, of its major number: a new one may assign patients anew (semver.org)."""
+    at = precedence(version)
+    known = ((precedence(name), name) for name in versions(store, dataset))
+    return [open_release(store, dataset, name) for place, name in known if place < at and place[0][0] == at[0][0]]
+
+
+def register_earlier_splits(connection: duckdb.DuckDBPyConnection, earlier: Sequence[Release]) -> None:
+    """Add the table `earlier_splits`: patient, split and version of every slide of earlier versions."""
+    found = {
+        (str(patient), str(entry["split"]), release.version)
+        for release in earlier
+        for entry in release.tables["slides"]["files"]
+        for patient in _patients(release, entry["path"])
+    }
+    rows = [dict(zip(("patient_id", "split", "version"), row, strict=True)) for row in sorted(found)]
+    kind = pa.schema([(name, pa.string()) for name in ("patient_id", "split", "version")])
+    connection.register("earlier_splits", pa.Table.from_pylist(rows, kind))
+
+
+def _patients(release: Release, path: str) -> list[str]:
+    with release.open(path) as stream:
+        found: list[str] = pq.read_table(stream, columns=["patient_id"])["patient_id"].unique().to_pylist()
+    return found

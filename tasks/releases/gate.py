@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,9 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.checks import Check, check_queries, count_rows, run_check
 from tasks.releases.config import GateBounds
 from tasks.releases.database import open_database
-from tasks.releases.evidence import register_counts, register_images
+from tasks.releases.evidence import register_counts, register_earlier_splits, register_images
 from tasks.releases.masking import register_identifying
+from tasks.releases.read import Release
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,11 +74,16 @@ def run_gate(candidate: Candidate, bounds: GateBounds | None = None, workers: in
 
 
 def check_all(
-    connection: duckdb.DuckDBPyConnection, candidate: Candidate, bounds: GateBounds, workers: int
+    connection: duckdb.DuckDBPyConnection,
+    candidate: Candidate,
+    bounds: GateBounds,
+    workers: int,
+    earlier: Sequence[Release] = (),
 ) -> GateReport:
-    """Run every check over a candidate whose tables a connection holds."""
+    """Run every check over a candidate whose tables a connection holds; `earlier` are versions of the same dataset."""
     register_images(connection, candidate, bounds, workers)
     register_counts(connection, candidate, bounds)
+    register_earlier_splits(connection, earlier)
     register_identifying(connection, look=bounds.identifying_text != "off")
     queries = check_queries(screening=bounds.require_screening)
     checks = tuple(run_check(connection, name, query) for name, query in queries)

@@ -12,6 +12,7 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.database import open_database
 from tasks.releases.edition import METADATA, Edition
+from tasks.releases.evidence import earlier_versions
 from tasks.releases.facts import gather_facts
 from tasks.releases.gate import GateReport, check_all
 from tasks.releases.masking import mask_reports
@@ -56,7 +57,8 @@ def _publish(
 ) -> Release:
     with open_database(candidate, folder, config.workers) as connection:
         exists = config.version in versions(place, config.dataset)
-        report = None if exists else check_all(connection, candidate, config.gate, config.workers)
+        earlier = earlier_versions(place, config.dataset, config.version)
+        report = None if exists else check_all(connection, candidate, config.gate, config.workers, earlier)
         if report is not None and not report.passed:
             raise refuse(candidate, config, report, place)
         edition = Edition(candidate, config, place, created)

@@ -58,10 +58,11 @@ def _ask_letters(
     def run(batch: list[int]) -> list[Asked]:
         part = [forks[i] for i in batch]
         k = len(part[0].suffixes)
-        states = hidden_states(loaded.model, part, fill)
-        last = torch.tensor([len(s) - 1 for fork in part for s in fork.suffixes], device=states.device)
-        words = torch.tensor(letters[:k], device=states.device)
-        logits = row_logits(loaded.model, states[torch.arange(len(last), device=states.device), last], words)
+        with torch.inference_mode():
+            states = hidden_states(loaded.model, part, fill)
+            last = torch.tensor([len(s) - 1 for fork in part for s in fork.suffixes], device=states.device)
+            words = torch.tensor(letters[:k], device=states.device)
+            logits = row_logits(loaded.model, states[torch.arange(len(last), device=states.device), last], words)
         log_p = torch.log_softmax(logits, dim=1).reshape(len(part), k, k).cpu().numpy().astype(np.float64)
         turns = np.arange(k)
         return [

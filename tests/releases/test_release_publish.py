@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from schemas.arrow import schema_of
-from schemas.errors import InputError, VersionExistsError
+from schemas.errors import GateError, InputError, VersionExistsError
 from schemas.ids import file_sha256
 from schemas.records import TABLES
 from tasks.releases.candidate import Candidate
@@ -147,6 +147,16 @@ def test_the_next_version_shares_what_did_not_change(
     assert later.manifest["parents"] == [{"version": "1.0.0", "fingerprint": release.fingerprint}]
     assert later.fingerprint != release.fingerprint
     assert verify(release) == verify(later) == []
+
+
+@pytest.mark.parametrize(("version", "kept"), [("1.2.0", False), ("2.0.0", True), ("0.9.0", True)])
+def test_a_patient_keeps_the_split_of_earlier_versions_until_the_major_number_changes(
+    shared_store: Path, candidate: Candidate, config: ReleaseConfig, version: str, kept: bool
+) -> None:
+    moved = replace(candidate, split_of_patient={**candidate.split_of_patient, "P04": "test"})
+    with pytest.raises(GateError) as refused:  # its questions too stand in another split than it
+        publish(moved, config.model_copy(update={"version": version}), shared_store)
+    assert ("patients_keep_their_split" not in str(refused.value)) is kept
 
 
 def test_versions_are_listed_by_precedence_and_latest_is_the_highest(
