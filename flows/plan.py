@@ -101,9 +101,16 @@ class Plan:
     @cached_property
     def reports(self) -> str:
         """Key of the linked reports."""
+        return self._key("reports", [self._report_inputs, self.graph], {}, "tasks/generation", "kg")
+
+    @cached_property
+    def _report_inputs(self) -> list[tuple[str, str, str | None]]:
         files, root = self.report_files()
-        inputs = [[path, patient, self._file(root / path)] for path, patient in sorted(files.items())]
-        return self._key("reports", [inputs, self.graph], {}, "tasks/generation", "kg")
+        return [(path, patient, self._file(root / path)) for path, patient in sorted(files.items())]
+
+    def _reports_of(self, patient: str) -> list[tuple[str, str, str | None]]:
+        """Return the files that may hold reports of a patient: only those of plain text can name no other one."""
+        return [file for file in self._report_inputs if file[1] == patient or not file[0].lower().endswith(".txt")]
 
     def report_files(self) -> tuple[dict[str, str], Path]:
         """Return the report files (relative path -> patient) and the folder that they are relative to."""
@@ -122,7 +129,12 @@ class Plan:
         section = {"features": section["features"], "endpoint": section["endpoint"] if looked_at else None}
         captions = self._file(self.config.captions) if self.config.captions else None
         return tuple(
-            self._key("features", [tiles, self.reports, source.annotations_sha256, captions], section, *_WRITING)
+            self._key(
+                "features",
+                [tiles, self._reports_of(source.patient_id), self.graph, source.annotations_sha256, captions],
+                section,
+                *_WRITING,
+            )
             for source, tiles in zip(self.sources, self.tiling, strict=True)
         )
 

@@ -41,7 +41,7 @@ class Curation:
         self._work, self._size, self._steps = work, size, steps
         self._bucket, self._endpoint = bucket, endpoint
         self._inputs, self._out = work / "input", work / "out"
-        self._told: dict[str, Any] = {"size": asdict(size), "cores": os.cpu_count(), "nights": []}
+        self._told: dict[str, Any] = {"size": {**asdict(size), "first_patients": size.first_patients}, "cores": os.cpu_count(), "nights": []}
 
     def lay_out(self) -> None:
         """Draw the slides, put them on S3, and write the first manifest."""
@@ -124,7 +124,7 @@ class Curation:
             self._steps.done[-1].command = schedule(self._steps.environment)
             run = await_scheduled(begun)
         self._steps.done[-1].wall_s = run["total_run_time"]
-        rows = json.loads(self._steps.run("what it did", "runs", "--out", str(self._out), "--json", "--sql", _LAST))
+        rows = json.loads(self._steps.run("what it did", "runs", "--out", str(self._out), "--json", "--sql", _LAST))["rows"]
         shard = max((self._out / "work" / "screening").iterdir(), key=lambda folder: folder.stat().st_mtime)
         screening = json.loads((shard / "screening.json").read_text())
         outcome = json.loads((self._out / "run.json").read_text())

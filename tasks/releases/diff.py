@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - names of tables and columns come from closed lists
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,20 @@ import pyarrow as pa
 from schemas.records import TABLES
 from tasks.releases.manifest_changes import metric_changes, schema_changes, source_changes
 from tasks.releases.read import Release
-from tasks.releases.relations import KEYS
+from tasks.releases.relations import KEYS, OWNERS, REFERENCES
 from tasks.releases.rows import read_rows
 
 if TYPE_CHECKING:
     import duckdb
 
 SAMPLE = 10  # keys shown of each kind of change
+_SINGULAR = {"reasoning": "reasoning sample"}
+_FIRST = ("patient_id", "slide_id", "field_id")  # what is named first as the reason of what went with it
 
 
 @dataclass(frozen=True)
 class TableDiff:
-    """Changes of one table; `reasons` says why removed rows went, as the newer version's rejections give it."""
+    """Changes of one table; `reasons` says why removed rows went: by the newer version's rejections, or with what."""
 
     added: int
     removed: int
@@ -34,13 +37,14 @@ class TableDiff:
 
 @dataclass(frozen=True)
 class Diff:
-    """Changes from one version to another."""
+    """Changes from one version to another; `verdicts` are those of `metrics` that a person should read."""
 
     older: str
     newer: str
     tables: dict[str, TableDiff]
     schema: list[str]
     metrics: list[str]
+    verdicts: list[str]
     sources: list[str]
 
     @property
@@ -59,7 +63,9 @@ class Diff:
             lines.append(f"{name}: {table.added} added, {table.removed} removed, {table.changed} changed")
             lines += [f"  removed as {reason}: {n}" for reason, n in table.reasons.items()]
             lines += [f"  {column} differs in {n}" for column, n in table.columns_changed.items()]
-        lines += self.schema + self.metrics + self.sources
+        lines += self.schema + self.verdicts + self.sources
+        if quiet := len(self.metrics) - len(self.verdicts):
+            lines.append(f"{quiet} other results of readers differ without another verdict; --json names them")
         return lines if len(lines) > 1 else [*lines, "nothing changed"]
 
 
@@ -80,13 +86,16 @@ def diff(older: Release, newer: Release) -> Diff:
             "rejected",
             rejected or pa.table({"item_id": pa.array([], pa.string()), "reason": pa.array([], pa.string())}),
         )
+        connection.register("gone", _gone(older, newer, both))
         tables = {name: _table_diff(connection, name, older, newer) for name in differing}
+    metrics = metric_changes(older.manifest, newer.manifest)
     return Diff(
         older=older.name,
         newer=newer.name,
         tables=tables,
         schema=schema_changes(older.manifest, newer.manifest),
-        metrics=metric_changes(older.manifest, newer.manifest),
+        metrics=[line for line, _ in metrics],
+        verdicts=[line for line, tells in metrics if tells],
         sources=source_changes(older.manifest, newer.manifest),
     )
 
@@ -113,11 +122,12 @@ def _table_diff(connection: duckdb.DuckDBPyConnection, name: str, older: Release
         f"CREATE OR REPLACE TEMP TABLE added AS SELECT {key[0]} AS item FROM new n ANTI JOIN old o ON {on}"
     )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE removed AS SELECT {key[0]} AS item FROM old o ANTI JOIN new n ON {on}"
+        f"CREATE OR REPLACE TEMP TABLE removed AS SELECT {key[0]} AS item, {_because(name)} AS because "
+        f"FROM old o ANTI JOIN new n ON {on}"
     )
     counts = [_number(connection, f"SELECT count(*) FILTER (d{at}) FROM changed") for at in range(len(differs))]
     reasons = connection.execute(
-        "SELECT coalesce(reason, 'no reason given'), count(*) FROM removed LEFT JOIN "
+        "SELECT coalesce(reason, because, 'no reason given'), count(*) FROM removed LEFT JOIN "
         "(SELECT item_id, min(reason) AS reason FROM rejected GROUP BY item_id) r ON r.item_id = item "
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
@@ -129,6 +139,29 @@ def _table_diff(connection: duckdb.DuckDBPyConnection, name: str, older: Release
         reasons=dict(reasons),
         sample={kind: _sample(connection, kind) for kind in ("added", "removed", "changed")},
     )
+
+
+def _gone(older: Release, newer: Release, tables: Sequence[str]) -> pa.Table:
+    """Return `id` and `reason` of patients and of rows that others refer to, of the older release alone."""
+    targets = sorted({target for reference in REFERENCES for target in reference.targets} & set(tables))
+    found: dict[str, str] = {}
+    for table, column, name in [(table, KEYS[table][0], _SINGULAR.get(table, table[:-1])) for table in targets] + [
+        ("slides", "patient_id", "patient")
+    ]:
+        if table in tables:
+            was, now = (set(read_rows(release, table, [column])[column].to_pylist()) for release in (older, newer))
+            found.update(dict.fromkeys(was - now, f"its {name} is gone"))
+    ids, reasons = list(found), list(found.values())
+    return pa.table({"id": pa.array(ids, pa.string()), "reason": pa.array(reasons, pa.string())})
+
+
+def _because(table: str) -> str:
+    """Return the SQL of why a removed row `o` had to go with another: its patient, its slide, its field and so on."""
+    owner = [OWNERS[table]] if table in OWNERS else []
+    columns = dict.fromkeys(owner + [reference.column for reference in REFERENCES if reference.table == table])
+    order = sorted(columns, key=lambda column: _FIRST.index(column) if column in _FIRST else len(_FIRST))
+    parts = [f'(SELECT reason FROM gone WHERE id = o."{column}")' for column in order]
+    return f"coalesce({', '.join(parts)}, NULL)" if parts else "NULL"
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:

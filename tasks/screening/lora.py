@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -19,30 +19,38 @@ from schemas.errors import MissingExtraError
 from schemas.ids import digest
 from tasks.screening.causal_model import CausalModel, load_model
 from tasks.screening.config import LoraConfig
-from tasks.screening.continuations import continuation_fork, continuation_log_p
-from tasks.screening.forked import Fork, adjusted, padded, with_back_off
+from tasks.screening.continuations import continuation_fork, continuation_log_p, next_log_p
+from tasks.screening.forked import Fork, with_back_off
 from tasks.screening.items import Floats, Ints, Panel
 from tasks.screening.prompts import VERSION, listed_prefix
+from tasks.screening.sheets import Sheets, sheets_of
 from tasks.screening.stored_scores import StoredScores
 
+SCHEME = "lora 2"  # part of the key of stored scores: raise it when the same settings give other scores
+CHUNK = 4  # questions of one text that stand in a step together
 _OF_RUNNING = ("device", "batch_tokens", "scores", "model")  # what does not change the scores, or is in the fingerprint
 
 
-def _log_p(model: Any, forks: Sequence[Fork], fill: int) -> Any:
-    """Return log p (forks, k) of every suffix, with gradients: whole sequences, nothing is kept between them."""
-    import torch
+def _in_chunks(sheets: Ints, draws: np.random.Generator) -> Ints:
+    """Return the questions (n,) in an order in which those of one text stand together, at most `CHUNK` of them.
 
-    rows = [(*fork.prefix, *suffix) for fork in forks for suffix in fork.suffixes]
-    heads = [len(fork.prefix) for fork in forks for _ in fork.suffixes]
-    tokens, mask = padded(rows, fill, left=False, device=model.device)
-    states = model.base_model(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
-    at = [(row, place) for row, head in enumerate(heads) for place in range(head, len(rows[row]) - 1)]
-    row, place = torch.tensor(at, device=model.device).T
-    logits = adjusted(model.get_output_embeddings()(states[row, place]).float(), model.config)
-    targets = tokens[row, place + 1]
-    each = logits.gather(1, targets[:, None])[:, 0] - torch.logsumexp(logits, dim=1)
-    summed = torch.zeros(len(rows), device=model.device).index_add_(0, row, each)
-    return summed.reshape(len(forks), -1)
+    A step runs the text of a chunk once. It holds as many questions as ever, of a quarter as many texts or more.
+    """
+    order = draws.permutation(len(sheets))
+    same = order[np.argsort(sheets[order], kind="stable")]
+    first = np.r_[True, np.diff(sheets[same]) > 0]
+    within = np.arange(len(same)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+    starts = np.flatnonzero(within % CHUNK == 0)
+    chunks = np.split(same, starts[1:])
+    return np.concatenate([chunks[place] for place in draws.permutation(len(chunks))])
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Distinct texts as a model reads them: forks, and log p (k,) of each one's options before fitting."""
+
+    forks: list[Fork]
+    reference: list[Floats]
 
 
 class _Fit:
@@ -61,37 +69,44 @@ class _Fit:
         self.config, self._seed = config, seed
         self._weights = [weight for weight in self._adapted.parameters() if weight.requires_grad]
 
-    def train(self, forks: Sequence[Fork], keys: Ints, reference: Sequence[Floats]) -> None:
-        """Fit to questions: forks, the key's place in each, and log p (k,) of their options before fitting."""
+    def train(self, texts: Texts, sheets: Ints, keys: Ints) -> None:
+        """Fit to questions: the text of each (n,), and the place of the key in it (n,)."""
         import torch
 
         config, draws = self.config, np.random.default_rng(self._seed)
         optimiser = torch.optim.AdamW(self._weights, lr=config.learning_rate, weight_decay=0.0)
-        size = min(config.step_questions, len(forks))
-        steps = config.epochs * -(-len(forks) // size)
+        size = min(config.step_questions, len(sheets))
+        steps = config.epochs * -(-len(sheets) // size)
         schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, max(steps, 1))
         for _ in range(config.epochs):
-            order = draws.permutation(len(forks))
+            order = _in_chunks(sheets, draws)
             for first in range(0, len(order), size):
-                self._step([(forks[i], int(keys[i]), reference[i]) for i in order[first : first + size]])
+                step = order[first : first + size]
+                self._step(texts, sheets[step], keys[step])
                 optimiser.step()
                 schedule.step()
 
-    def _step(self, questions: Sequence[tuple[Fork, int, Floats]]) -> None:
+    def _step(self, texts: Texts, sheets: Ints, keys: Ints) -> None:
         """Leave the mean loss's gradient in the weights; a part that does not fit into memory is halved."""
         import torch
 
+        present, text = np.unique(sheets, return_inverse=True)
+        forks = [texts.forks[i] for i in present.tolist()]
+
         def run(batch: list[int]) -> Any:
-            part = [questions[i] for i in batch]
-            before = torch.tensor(np.array([reference for _, _, reference in part]), dtype=torch.float32)
-            scores = _log_p(self.loaded.model, [fork for fork, _, _ in part], part[0][0].prefix[0])
-            keys = torch.tensor([key for _, key, _ in part], device=scores.device)
-            loss = torch.nn.functional.cross_entropy(scores - before.to(scores.device), keys, reduction="sum")
-            return torch.autograd.grad(loss / len(questions), self._weights)
+            each, rows = next_log_p(self.loaded.model, [forks[i] for i in batch], forks[0].prefix[0])
+            k = len(forks[batch[0]].suffixes)
+            summed = torch.zeros(len(batch) * k, device=each.device).index_add_(0, rows, each)
+            before = torch.tensor(np.array([texts.reference[present[i]] for i in batch]), dtype=torch.float32)
+            scores = summed.reshape(len(batch), k) - before.to(each.device)
+            asked = [(row, key) for row, i in enumerate(batch) for key in keys[text == i].tolist()]
+            row, key = torch.tensor(asked, device=each.device).T
+            loss = torch.nn.functional.cross_entropy(scores[row], key, reduction="sum")
+            return torch.autograd.grad(loss / len(sheets), self._weights)
 
         for weight in self._weights:
             weight.grad = torch.zeros_like(weight)
-        for _, gradients in with_back_off([fork for fork, _, _ in questions], self.config.batch_tokens, run):
+        for _, gradients in with_back_off(forks, self.config.batch_tokens, run):
             for weight, gradient in zip(self._weights, gradients, strict=True):
                 weight.grad += gradient
 
@@ -108,16 +123,19 @@ def _read(loaded: CausalModel, forks: Sequence[Fork], budget: int) -> list[Float
     return found
 
 
-def _held_out(
-    fit: _Fit, forks: Sequence[Fork], keys: Ints, reference: Sequence[Floats], train: list[int], out: list[int]
-) -> list[float]:
-    """Fit to the items of `train`, and return the scores of the options of `out`."""
+def _held_out(fit: _Fit, texts: Texts, sheets: Sheets, train: list[int], wanted: Ints) -> dict[int, Floats]:
+    """Fit to the items of `train`, and return the scores (k,) of the options of every wanted text."""
     try:
-        fit.train([forks[i] for i in train], keys[train], [reference[i] for i in train])
-        after = _read(fit.loaded, [forks[i] for i in out], fit.config.batch_tokens)
+        fit.train(texts, sheets.of[train], sheets.key[train])
+        after = _read(fit.loaded, [texts.forks[i] for i in wanted.tolist()], fit.config.batch_tokens)
     finally:
         fit.close()
-    return [float(v) for i, row in zip(out, after, strict=True) for v in row - reference[i]]
+    return {i: row - texts.reference[i] for i, row in zip(wanted.tolist(), after, strict=True)}
+
+
+def _texts_of(loaded: CausalModel, sheets: Sheets, budget: int) -> Texts:
+    forks = [continuation_fork(loaded, listed_prefix(question, options), options) for question, options in sheets.texts]
+    return Texts(forks, _read(loaded, forks, budget))
 
 
 def read_lora(panel: Panel, fold: Ints, config: LoraConfig, seed: int) -> tuple[str, Floats]:
@@ -135,22 +153,19 @@ def read_lora(panel: Panel, fold: Ints, config: LoraConfig, seed: int) -> tuple[
         raise MissingExtraError("the LoRA reader needs peft", remedy="pip install -e '.[llm]'") from error
     loaded = load_model(config)
     stored = StoredScores(config.scores)
-    forks = [
-        continuation_fork(loaded, listed_prefix(item.question, item.options), item.options) for item in panel.items
-    ]
-    reference: list[Floats] = []
-    texts = [digest(item.question, item.options, item.key) for item in panel.items]
+    sheets, texts = sheets_of(panel), None
+    names = [digest(item.question, item.options, item.key) for item in panel.items]
     settings = config.model_dump(mode="json", exclude=set(_OF_RUNNING))
     scores = np.zeros(len(panel.of))
     for number in np.unique(fold).tolist():
         held = fold == number
-        train = sorted(np.flatnonzero(~held).tolist(), key=lambda i: texts[i])
-        out = np.flatnonzero(held).tolist()
-        parts = [[texts[i] for i in part] for part in (train, out)]
-        key = digest(VERSION, "lora", loaded.fingerprint, settings, seed, parts)
+        train = sorted(np.flatnonzero(~held).tolist(), key=lambda i: names[i])
+        parts = [[names[i] for i in part] for part in (train, np.flatnonzero(held).tolist())]
+        key = digest(VERSION, SCHEME, loaded.fingerprint, settings, seed, parts)
         if key not in stored.known:
-            reference = reference or _read(loaded, forks, config.batch_tokens)
-            fit = _Fit(loaded, config, seed)
-            stored.add([(key, _held_out(fit, forks, panel.key_row - panel.starts, reference, train, out))])
+            texts = texts or _texts_of(loaded, sheets, config.batch_tokens)
+            found = _held_out(_Fit(loaded, config, seed), texts, sheets, train, np.unique(sheets.of[held]))
+            flat = sheets.spread(found)
+            stored.add([(key, flat[held[panel.of]].tolist())])
         scores[held[panel.of]] = stored.known[key]
     return f"lora {loaded.name}", scores

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.screening.items import Ints, Panel
+from tasks.screening.items import Floats, Ints, Panel
 
 Text = tuple[str, tuple[str, ...]]
 """A question, and its options in the order of the alphabet."""
@@ -25,15 +26,22 @@ class Sheets:
     key: Ints
     row: Ints
 
+    def spread(self, values: Mapping[int, Floats]) -> Floats:
+        """Return the values (m,) of the items' options, from those (k,) of the options of some texts; 0 elsewhere."""
+        flat = [values.get(number, np.zeros(len(options))) for number, (_, options) in enumerate(self.texts)]
+        return np.asarray(np.concatenate(flat)[self.row])
+
 
 def sheets_of(panel: Panel) -> Sheets:
-    """Return the distinct texts of a panel, by first appearance."""
-    numbers: dict[Text, int] = {}
-    of, ranks = [], []
-    for item in panel.items:
-        order = sorted(range(len(item.options)), key=item.options.__getitem__)
-        of.append(numbers.setdefault((item.question, tuple(item.options[place] for place in order)), len(numbers)))
-        ranks.append(np.argsort(order))
-    starts = np.cumsum([0, *(len(options) for _, options in numbers)])
-    rank, number = np.concatenate(ranks), np.array(of, dtype=np.int64)
-    return Sheets(tuple(numbers), number, rank[panel.key_row], starts[number][panel.of] + rank)
+    """Return the distinct texts of a panel, sorted, so that no order of items tells them."""
+    orders = [sorted(range(len(item.options)), key=item.options.__getitem__) for item in panel.items]
+    own: list[Text] = [
+        (item.question, tuple(item.options[place] for place in order))
+        for item, order in zip(panel.items, orders, strict=True)
+    ]
+    texts = tuple(sorted(set(own)))
+    numbers = {text: number for number, text in enumerate(texts)}
+    of = np.array([numbers[text] for text in own], dtype=np.int64)
+    starts = np.cumsum([0, *(len(options) for _, options in texts)])
+    rank = np.concatenate([np.argsort(order) for order in orders])
+    return Sheets(texts, of, rank[panel.key_row], starts[of][panel.of] + rank)

@@ -95,3 +95,18 @@ def test_a_night_without_training_makes_the_release_of_a_run_with_it_but_not_one
     assert trains.release == night.release
     screened = ScreeningConfig(families=("tfidf",))
     assert make_plan(config.model_copy(update={"screening": screened})).release != night.release
+
+
+def test_a_report_touches_the_slides_of_its_patient_alone(config: RunConfig, inputs: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "inputs" / "manifest.csv"
+    shutil.copytree(inputs, manifest.parent)
+    config = config.model_copy(update={"slides": manifest.parent / "slides", "manifest": manifest})
+    before = make_plan(config)
+    assert before.texts
+    edited = next(source for source in before.sources if source.report)
+    (manifest.parent / str(edited.report)).write_text("DIAGNOSIS: invasive ductal carcinoma")
+    after = make_plan(config)
+    again = [old != new for old, new in zip(before.features, after.features, strict=True)]
+    assert again == [source.patient_id == edited.patient_id for source in before.sources]
+    assert 0 < sum(again) < len(again)
+    assert before.reports != after.reports

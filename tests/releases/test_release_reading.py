@@ -19,6 +19,7 @@ from tasks.releases.lineage import trace
 from tasks.releases.publish import publish
 from tasks.releases.pull import pull
 from tasks.releases.read import Release, open_release
+from tasks.releases.retract import retract
 from tasks.releases.verify import verify
 
 Rows = dict[str, list[Any]]
@@ -54,12 +55,24 @@ def test_a_diff_counts_rows_by_key_and_says_why_they_went(
     assert found.tables["tiles"].columns_changed == {"image": 1}
     assert (found.tables["rejections"].added, found.tables["rejections"].removed) == (2, 0)
     assert found.metrics == ["forest on correspondence/pattern/rules: 0.500 (pass, n = 12) -> 0.520 (pass, n = 12)"]
+    assert found.verdicts == []
+    assert "1 other results of readers differ without another verdict; --json names them" in found.lines()
     assert found.sources == ["source starter graph changed"]
     assert found.schema == []
     assert "  removed as rejected_by_reviewer: 2" in found.lines()
     back = diff(newer, older)
     assert back.tables["questions"].added == 2
     assert back.tables["captions"].removed == 1
+
+
+def test_a_diff_says_with_what_a_row_went(published: Release, shared_store: Path) -> None:
+    older = open_release(shared_store, published.dataset, published.version)
+    newer = retract(shared_store, published.dataset, "P00").successor
+    tables = diff(older, newer).tables
+    assert set(tables["slides"].reasons) == set(tables["captions"].reasons) == {"its patient is gone"}
+    assert set(tables["tiles"].reasons) == {"its slide is gone"}
+    assert "its question is gone" in tables["verdicts"].reasons
+    assert "no reason given" not in tables["fields"].reasons
 
 
 def test_a_release_does_not_differ_from_itself(published: Release) -> None:
