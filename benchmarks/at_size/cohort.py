@@ -31,7 +31,7 @@ class Size:
     more: int = 20
     patients: int = 110
     organs: int = 5
-    fields: int = 20
+    fields: int = 10
 
     @property
     def first_patients(self) -> int:
@@ -111,7 +111,7 @@ def settings(work: Path, manifest: Path, endpoint: str, size: Size) -> dict[str,
             "lora": {**local, "epochs": 1},
             "endpoint": {"endpoint": reached, "modes": ["letters"]},
             "writer": reached,
-            "min_bits": 0.3,
+            "min_bits": 0.1,
         },
         "review": {"undecided": "hold", "audit_items": 60, "audit_texts": 10, "second_reader_share": 0.5},
         "release": {"dataset": "at-size", "version": "0.9.0", "gate": {"identifying_text": "mask"}},

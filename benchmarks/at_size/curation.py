@@ -41,7 +41,8 @@ class Curation:
         self._work, self._size, self._steps = work, size, steps
         self._bucket, self._endpoint = bucket, endpoint
         self._inputs, self._out = work / "input", work / "out"
-        self._told: dict[str, Any] = {"size": {**asdict(size), "first_patients": size.first_patients}, "cores": os.cpu_count(), "nights": []}
+        told_size = {**asdict(size), "first_patients": size.first_patients}
+        self._told: dict[str, Any] = {"size": told_size, "cores": os.cpu_count(), "nights": []}
 
     def lay_out(self) -> None:
         """Draw the slides, put them on S3, and write the first manifest."""
@@ -70,7 +71,7 @@ class Curation:
         total = self._size.slides + self._size.more
         self._settings["manifest"] = str(write_manifest(self._inputs, "second.csv", total, WITHDRAWN))
         self._settings["release"]["version"] = VERSIONS[1]
-        self._settings["screening"]["min_bits"] = 0.35
+        self._settings["screening"]["min_bits"] = 0.15
         self._night("third night: 20 slides more, release 1.1.0", server)
         changed = self._steps.run("what changed", "release", "diff", *VERSIONS, *STORE, "--json")
         self._told["diff"] = json.loads(changed)
@@ -87,6 +88,7 @@ class Curation:
             self._train_from(version, folder)
         newest = self._work / "pulled" / VERSIONS[-1]
         self._told["withdrawn_rows"] = rows_of(newest, WITHDRAWN)
+        self._told["kept"] = kept(*(self._work / "pulled" / version for version in VERSIONS))
         model = str(self._work / "tiny")
         for verb, asked in (("sft", SFT), ("grpo", GRPO)):
             file = self._work / f"{verb}.yaml"
@@ -124,10 +126,13 @@ class Curation:
             self._steps.done[-1].command = schedule(self._steps.environment)
             run = await_scheduled(begun)
         self._steps.done[-1].wall_s = run["total_run_time"]
-        rows = json.loads(self._steps.run("what it did", "runs", "--out", str(self._out), "--json", "--sql", _LAST))["rows"]
+        rows = json.loads(self._steps.run("what it did", "runs", "--out", str(self._out), "--json", "--sql", _LAST))[
+            "rows"
+        ]
         shard = max((self._out / "work" / "screening").iterdir(), key=lambda folder: folder.stat().st_mtime)
         screening = json.loads((shard / "screening.json").read_text())
         outcome = json.loads((self._out / "run.json").read_text())
+        rows = json.loads(said)["rows"]
         self._told["nights"].append({"name": name, "stages": rows, "screening": screening, "outcome": outcome})
 
     def _people(self) -> None:
@@ -159,10 +164,10 @@ class Curation:
         }
 
 
-_LAST = """
-SELECT s.* EXCLUDE run_id FROM stages s
-JOIN (SELECT run_id FROM runs WHERE status = 'completed' ORDER BY started_at DESC LIMIT 1) USING (run_id)
-"""
+_LAST = (
+    "SELECT s.* EXCLUDE run_id FROM stages s JOIN "
+    "(SELECT run_id FROM runs WHERE status = 'completed' ORDER BY started_at DESC LIMIT 1) USING (run_id)"
+)
 
 
 def rows_of(release: Path, patient: str) -> int:
@@ -173,3 +178,15 @@ def rows_of(release: Path, patient: str) -> int:
         if "patient_id" in table.schema.names:
             found += table.count_rows(filter=ds.field("patient_id") == patient)
     return found
+
+
+def kept(older: Path, newer: Path) -> dict[str, int]:
+    """Return how many counterbalanced questions of patients of both releases the older has, and the newer still."""
+    columns = ["question_id", "patient_id", "option_set_id"]
+    rows = [ds.dataset(release / "data" / "questions").to_table(columns).to_pylist() for release in (older, newer)]
+    patients = {row["patient_id"] for row in rows[1]}
+    asked = [
+        {row["question_id"] for row in table if row["option_set_id"] and row["patient_id"] in patients}
+        for table in rows
+    ]
+    return {"older": len(asked[0]), "both": len(asked[0] & asked[1])}

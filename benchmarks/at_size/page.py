@@ -67,8 +67,14 @@ def _mark(row: Told) -> str:
     return "" if row["goal"] == "-" else "reached" if row["reached"] else "**not reached**"
 
 
+_UNITS = """What goes in and comes out is counted in each stage's own unit: slides, fields, reports, features, texts
+(captions, negatives, reasoning samples), fields in a dimension (a field may be asked several questions there),
+questions, items. What a night found done is not counted again.
+"""
+
+
 def _nights(told: Told) -> str:
-    parts = ["## Three nights, stage by stage\n"]
+    parts = ["## Three nights, stage by stage\n", _UNITS]
     for night in told["nights"]:
         rows = [
             (s["stage"], s["made"], s["found"], s["items_in"], s["items_out"], s["rejected"], s["work_s"])
