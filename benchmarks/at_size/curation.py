@@ -126,9 +126,7 @@ class Curation:
             self._steps.done[-1].command = schedule(self._steps.environment)
             run = await_scheduled(begun)
         self._steps.done[-1].wall_s = run["total_run_time"]
-        rows = json.loads(self._steps.run("what it did", "runs", "--out", str(self._out), "--json", "--sql", _LAST))[
-            "rows"
-        ]
+        said = self._steps.run("what it did", "runs", "--out", str(self._out), "--json", "--sql", _LAST)
         shard = max((self._out / "work" / "screening").iterdir(), key=lambda folder: folder.stat().st_mtime)
         screening = json.loads((shard / "screening.json").read_text())
         outcome = json.loads((self._out / "run.json").read_text())
