@@ -22,7 +22,7 @@ from flows.config import RunConfig, load_config
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG_S = 300.0  # "a run of >= 5 minutes"
-LONG_SLIDES = 84
+LONG_SLIDES = 96
 TASKS_PER_SLIDE, OTHER_TASKS = 3, 8  # tile, attach, write texts; and one task each of the other steps
 
 Subset = Callable[..., RunConfig]

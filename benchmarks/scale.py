@@ -162,6 +162,7 @@ def long_run(folder: Path) -> RunConfig:
     settings = yaml.safe_load((ROOT / "demo" / "config.yaml").read_text())
     del settings["demo"]
     place = {"slides": folder / "slides", "manifest": folder / "manifest.csv", "out": folder / "out"}
+    settings["training"]["epochs"] = 6  # the demo's 24 would be most of the run
     return RunConfig.model_validate({**settings, **place})
 
 
