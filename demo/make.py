@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from demo.drawing import draw_all
@@ -81,17 +84,32 @@ def make_sized(
         if progress is not None:
             progress(len(plans), len(plans))
         return
-    (out / RECORD).unlink(missing_ok=True)
-    for folder in ("slides", "annotations", "reports"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-        for part in (out / folder).glob(".*.part"):
-            part.unlink()
-    todo = [plan for plan, wanted in zip(plans, keys, strict=True) if not _is_there(out, plan, wanted)]
-    draw_all(out, todo, size_px0, seed, workers, _counter(progress, len(plans) - len(todo), len(plans)))
-    names = _write_texts(out, plans, seed)
-    names += [name for plan in plans for name in (slide_name(plan), annotation_name(plan))]
-    parameters = {"slides": len(plans), "size_px0": list(size_px0), "seed": seed, "code": code_digest()}
-    write_record(out, key, parameters, names)
+    out.mkdir(parents=True, exist_ok=True)
+    with _alone_in(out):  # a run that draws here already is waited for, and then nothing is left to do
+        if is_finished(out, key):
+            return
+        (out / RECORD).unlink(missing_ok=True)
+        for folder in ("slides", "annotations", "reports"):
+            (out / folder).mkdir(exist_ok=True)
+            for part in (out / folder).glob(".*.part"):
+                part.unlink()
+        todo = [plan for plan, wanted in zip(plans, keys, strict=True) if not _is_there(out, plan, wanted)]
+        draw_all(out, todo, size_px0, seed, workers, _counter(progress, len(plans) - len(todo), len(plans)))
+        names = _write_texts(out, plans, seed)
+        names += [name for plan in plans for name in (slide_name(plan), annotation_name(plan))]
+        parameters = {"slides": len(plans), "size_px0": list(size_px0), "seed": seed, "code": code_digest()}
+        write_record(out, key, parameters, names)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a lock on the folder itself; it goes with the process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check(out: Path, slides: int, patients: int, seed: int) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -111,6 +112,13 @@ def test_a_lost_or_foreign_slide_alone_is_drawn_again(out: Path, tmp_path: Path)
     first.write_bytes(b"not a slide")
     make_sized(tmp_path, two_plans(), SIZE, 7, workers=1)
     assert second.stat().st_mtime_ns == kept
+    assert checksums(tmp_path) == checksums(out)
+
+
+def test_two_runs_at_once_draw_one_demo(out: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        runs = [threads.submit(make_sized, tmp_path, two_plans(), SIZE, 7, workers=1) for _ in range(2)]
+    assert [run.result() for run in runs] == [None, None]
     assert checksums(tmp_path) == checksums(out)
 
 
