@@ -92,5 +92,18 @@ def test_paths_are_bounded_and_unknown_ends_refused(starter: Graph) -> None:
         find_paths(starter, "SSG:nothing", "SSG:mucin")
 
 
+def test_a_score_is_the_product_of_modality_hops_and_specificity() -> None:
+    may = make_edge(SPEC, "a", "has_finding", "b", "may")
+    others = [
+        make_edge(SPEC, *triple) for triple in (("c", "subclass_of", "a"), *(("e", "related_to", x) for x in "fg"))
+    ]
+    graph = Graph([Node(name, "Other", name) for name in NAMES], [may, *others])
+    assert [information_content(graph, name) for name in "bad"] == [1.0, 0.5, 1.0]  # in 1, 2 and none of 4 statements
+    assert [path.score for path in find_paths(graph, "b", "a")] == [pytest.approx(0.6 * 1.5 / 2)]
+    assert [path.score for path in find_paths(graph, "b", "c")] == [pytest.approx(0.6 * 0.9 * 0.8 * 2.5 / 3)]
+    inherited = Graph(graph.nodes.values(), [may.between("a", "b", "d"), *others])
+    assert [path.score for path in find_paths(inherited, "b", "a")] == [pytest.approx(0.9 * 0.6 * 1.5 / 2)]
+
+
 def test_hubs_have_less_information_than_leaves(starter: Graph) -> None:
     assert information_content(starter, "SSG:organ") < information_content(starter, "SSG:apical_snouts")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.records.shared import Scale
 from tasks.tiling.centres import grid_origins
-from tasks.tiling.config import TilingConfig
+from tasks.tiling.config import MPP_MAX, MPP_MIN, TilingConfig
 from tasks.tiling.failures import RefusedSlideError
 from tasks.tiling.fields import inside_fraction
 from tasks.tiling.readers.protocol import Level, SlideGeometry, true_downsample
@@ -100,6 +100,12 @@ def test_anisotropic_slides_get_square_micrometres() -> None:
     assert plan.extent_px0 == (1024, 512)
 
 
+def test_a_ratio_within_the_tolerance_of_a_whole_one_is_that_and_the_true_scale_is_the_mean_of_both_axes() -> None:
+    (plan,) = plan_scales(geometry_of(20_000, 20_000, (1,)), (0.25, 0.2515), config_of({"high": 1.0}))
+    assert plan.ratio == (4.0, 4.0)
+    assert plan.mpp == pytest.approx(1.003)
+
+
 @pytest.mark.parametrize(
     ("full", "reduced", "expected"),
     [(46_000, 11_500, 4.0), (32_914, 8228, 4.0), (32_914, 8229, 4.0), (1000, 500, 2.0), (1000, 490, 1000 / 490)],
@@ -120,9 +126,19 @@ def test_a_slide_without_a_believable_resolution_is_refused(mpp: float | None, o
     assert slide_mpp(geometry, 0.25) == (0.25, 0.25)
 
 
-def test_a_slide_is_never_magnified() -> None:
+def test_each_axis_keeps_its_resolution_and_needs_one() -> None:
+    def of(mpp_x: float | None, mpp_y: float | None) -> tuple[float, float]:
+        return slide_mpp(SlideGeometry("test", (Level(9, 9, 1.0, 1.0, 9, 9),), mpp_x, mpp_y), None)
+
+    assert of(MPP_MIN, MPP_MAX) == (MPP_MIN, MPP_MAX)
+    with pytest.raises(RefusedSlideError, match="does not say how many micrometres"):
+        of(0.5, None)
+
+
+@pytest.mark.parametrize("mpp", [(0.5, 0.5), (0.2, 0.5), (0.5, 0.2)])
+def test_a_slide_is_never_magnified_along_any_axis(mpp: tuple[float, float]) -> None:
     with pytest.raises(RefusedSlideError, match="coarser than scale high") as caught:
-        plan_scales(geometry_of(9000, 9000, (1,)), (0.5, 0.5), config_of({"high": 0.25}))
+        plan_scales(geometry_of(9000, 9000, (1,)), mpp, config_of({"high": 0.25}))
     assert caught.value.reason == "mpp_out_of_range"
 
 
@@ -133,10 +149,20 @@ def test_a_slide_smaller_than_half_a_tile_is_refused() -> None:
     assert caught.value.reason == "too_small"
 
 
+@pytest.mark.parametrize(("width", "height"), [(128, 256), (256, 128), (128, 9000)])
+def test_a_slide_of_just_the_wanted_share_of_a_tile_is_kept(width: int, height: int) -> None:
+    config = config_of({"high": 0.5}, tile_px=256, thresholds={"inside_fraction_min": 0.5})
+    assert plan_scales(geometry_of(width, height, (1,)), (0.5, 0.5), config)
+    for less in ((width - 1, height), (width, height - 1)):
+        if min(less) < 128 or max(less) < 256:
+            with pytest.raises(RefusedSlideError, match="too small"):
+                plan_scales(geometry_of(*less, (1,)), (0.5, 0.5), config)
+
+
 @settings(max_examples=150)
 @given(
-    width=st.integers(300, 9000),
-    height=st.integers(300, 9000),
+    width=st.integers(1, 9000),
+    height=st.integers(1, 9000),
     corner=st.tuples(st.integers(0, 2000), st.integers(0, 2000)),
     stride_um=st.one_of(st.none(), st.floats(5.0, 400.0)),
     step=st.sampled_from([1.0, 2.0, 1.37]),
@@ -157,7 +183,15 @@ def test_the_grid_covers_the_bounds_once(
         assert starts[0] == round(first / step)
         centres = [(start + 128) * step for start in starts]
         assert all(first - step <= centre < first + length for centre in centres[1:])
-        assert centres[-1] + stride * step >= first + length - step
+        assert centres[-1] + stride * step >= first + length - 1e-6
+
+
+def test_the_smallest_slides_and_strides_give_a_grid_and_so_does_a_centre_just_inside() -> None:
+    plan = ScalePlan("high", 0.5, 0, (1.0, 1.0), (1.0, 1.0), 256)
+    assert grid_origins(plan, (10, 0, 100, 60), None) == [(10, 0)]
+    assert grid_origins(plan, (0, 0, 130, 129), 0.1) == [(0, 0), (1, 0)]
+    coarse = ScalePlan("high", 0.685, 0, (1.37, 1.37), (1.37, 1.37), 256)
+    assert grid_origins(coarse, (0, 0, 527, 526), None) == [(0, 0), (256, 0)]  # its centre is at 526.08
 
 
 def test_dense_overlap_gives_no_tile_outside_the_slide() -> None:

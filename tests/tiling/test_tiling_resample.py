@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,12 @@ def test_whole_ratios_are_means_of_whole_blocks(ratio: tuple[int, int], size: tu
     got = area_average(pixels, (7, 3), size, (float(ratio[0]), float(ratio[1])))
     blocks = pixels.reshape(size[1], ratio[1], size[0], ratio[0], 4).mean(axis=(1, 3))
     assert np.abs(got - blocks).max() <= 0.5
+
+
+@pytest.mark.parametrize("ratio", [(16, 16), (257, 1), (1, 257)])
+def test_white_stays_white_whether_or_not_sums_fit_16_bits(ratio: tuple[int, int]) -> None:
+    pixels = np.full((ratio[1] * 2, ratio[0] * 2, 4), 255, dtype=np.uint8)
+    assert (area_average(pixels, (0, 0), (2, 2), (float(ratio[0]), float(ratio[1]))) == 255).all()
 
 
 def test_means_are_neither_brighter_nor_darker_on_the_whole() -> None:
