@@ -8,7 +8,7 @@ import pytest
 
 from tasks.screening import lora as reader
 from tasks.screening.config import LoraConfig, ScreeningConfig
-from tasks.screening.items import Item, panel_of
+from tasks.screening.items import Floats, Item, panel_of
 from tasks.screening.lora import read_lora
 from tasks.screening.planted import Leak, planted_items
 from tasks.screening.screen import screen
@@ -57,7 +57,7 @@ def test_a_fold_that_was_read_is_not_fitted_again_and_a_larger_batch_changes_no_
     fitted: list[int] = []
     read = reader._held_out
 
-    def stop_after_one(*arguments: object) -> list[float]:
+    def stop_after_one(*arguments: object) -> dict[int, Floats]:
         fitted.append(1)
         if len(fitted) == 2:
             raise KeyboardInterrupt
