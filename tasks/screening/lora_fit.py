@@ -23,7 +23,7 @@ _ONE_AT_A_TIME = threading.Lock()  # torch has one generator of random numbers f
 def in_chunks(sheets: Ints, draws: np.random.Generator) -> Ints:
     """Return the questions (n,) in an order in which those of one text stand together, at most `CHUNK` of them.
 
-    A step runs the text of a chunk once. It holds as many questions as ever, of a quarter as many texts or more.
+    A step runs the text of a chunk once, and holds as many questions as it would without chunks.
     """
     order = draws.permutation(len(sheets))
     same = order[np.argsort(sheets[order], kind="stable")]
