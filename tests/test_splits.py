@@ -51,6 +51,20 @@ def test_each_organ_stands_in_every_split_where_it_has_patients_enough() -> None
         assert {split_of[p] for p, o in organs.items() if o == organ} == set(SHARES)
 
 
+def test_what_organs_have_left_over_is_spread_over_the_splits() -> None:
+    organs = {f"p{i:02}": f"organ {i % 5}" for i in range(15)}
+    split_of = assign_splits(dict.fromkeys(organs, 7), shares=SHARES, seed=0, organ_of_patient=organs)
+    assert min(Counter(split_of.values()).values()) >= 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_largest_patient_is_placed_first_and_the_smallest_of_the_fullest_fills_an_empty_split(seed: int) -> None:
+    assert assign_splits({"a": 20, "b": 20, "large": 60}, shares=SHARES, seed=seed)["large"] == "train"
+    shares = {"train": 0.8, "val": 0.1, "test": 0.1}
+    split_of = assign_splits({"a": 50, "b": 49, "c": 1}, shares=shares, seed=seed)
+    assert split_of == {"a": "train", "b": "test", "c": "val"}
+
+
 def test_different_seeds_give_different_assignments() -> None:
     sizes = dict.fromkeys([f"p{i}" for i in range(20)], 10)
     assert len({tuple(assign_splits(sizes, shares=SHARES, seed=s).items()) for s in range(5)}) > 1
@@ -70,8 +84,8 @@ def test_no_patients_give_no_assignment() -> None:
     assert assign_splits({}, shares=SHARES, seed=0) == {}
 
 
-@pytest.mark.parametrize("shares", [{}, {"train": 0.9}, {"train": 1.2, "test": -0.2}])
-def test_shares_that_do_not_sum_to_one_are_an_error(shares: dict[str, float]) -> None:
+@pytest.mark.parametrize("shares", [{}, {"train": 0.9}, {"train": 1.2, "test": -0.2}, {"train": 1.0, "test": 0.0}])
+def test_shares_that_are_not_positive_or_do_not_sum_to_one_are_an_error(shares: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         assign_splits({"p": 1}, shares=shares, seed=0)
 
@@ -87,6 +101,12 @@ def test_who_has_a_split_keeps_it_whoever_comes_or_goes(sizes: dict[str, int], s
     assert {patient: split for patient, split in after.items() if patient in before} == {
         patient: split for patient, split in before.items() if patient != gone
     }
+
+
+def test_one_patient_who_comes_to_others_is_assigned_beside_them_though_a_split_stays_empty() -> None:
+    known = {"p": "train", "q": "train"}
+    after = assign_splits({"p": 1, "q": 1, "r": 1}, shares=SHARES, seed=0, known=known)
+    assert after == known | {"r": "val"}
 
 
 def test_new_patients_bring_the_shares_back(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from schemas.errors import InputError, StoreError
 from schemas.records import Rejection
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
-from tasks.releases.diff import diff
+from tasks.releases.diff import _gone, diff
 from tasks.releases.lineage import trace
 from tasks.releases.publish import publish
 from tasks.releases.pull import pull
@@ -63,6 +63,7 @@ def test_a_diff_counts_rows_by_key_and_says_why_they_went(
     back = diff(newer, older)
     assert back.tables["questions"].added == 2
     assert back.tables["captions"].removed == 1
+    assert back.tables["captions"].reasons == {"no reason given": 1}  # all that it refers to is still there
 
 
 def test_a_diff_says_with_what_a_row_went(published: Release, shared_store: Path) -> None:
@@ -73,6 +74,8 @@ def test_a_diff_says_with_what_a_row_went(published: Release, shared_store: Path
     assert set(tables["tiles"].reasons) == {"its slide is gone"}
     assert "its question is gone" in tables["verdicts"].reasons
     assert "no reason given" not in tables["fields"].reasons
+    told = dict.fromkeys(_gone(older, newer, list(older.tables))["reason"].to_pylist())
+    assert {"its reasoning sample is gone", "its patient is gone"} <= told.keys()
 
 
 def test_a_release_does_not_differ_from_itself(published: Release) -> None:
