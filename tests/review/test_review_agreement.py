@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from schemas.records import ReviewEvent
-from tasks.review.agreement import agreement, human_baseline
+from tasks.review.agreement import agreement, decision_readings, human_baseline
 from tasks.review.coefficients import (
     cohen,
     cohen_terms,
@@ -20,6 +21,7 @@ from tasks.review.coefficients import (
     fleiss_terms,
     krippendorff,
     krippendorff_terms,
+    share,
     wilson,
 )
 from tasks.review.events import new_event
@@ -80,6 +82,15 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert 105 <= held <= 120
 
 
+def test_the_interval_of_a_share_of_independent_patients_is_two_standard_errors_to_either_side() -> None:
+    right = np.array([[n % 2, 1.0] for n in range(400)])
+    value, low, high = estimate(right, share, [str(n) for n in range(400)])
+    assert value == 0.5
+    assert low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.005)
+    assert high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.005)
+    assert estimate(right[:2], share, ["p", "q"]) == (0.5, 0.0, 1.0)
+
+
 def test_one_patient_or_one_opinion_gives_no_interval() -> None:
     pairs = [(0, 0), (1, 1), (0, 1)]
     assert estimate(cohen_terms(pairs, 2), cohen, ["p", "p", "p"])[1:] == (None, None)
@@ -126,6 +137,26 @@ def test_agreement_is_told_by_what_by_dimension_and_by_pair() -> None:
     assert told["decision", "diagnosis", "Krippendorff alpha"].items == 4
 
 
+def test_each_coefficient_is_of_the_items_that_it_can_be_told_of() -> None:
+    steps = [step for number in range(4) for name in ("ann", "ben") for step in read(number, name, number, "accept")]
+    steps += read(3, "eve", None, "reject")
+    items = [make(number) for number in range(4)]
+    told = {
+        (row.what, row.measure, row.readers): row for row in agreement(log(*steps), items) if row.dimension == "all"
+    }
+    for what in ("decision", "blind answer"):
+        assert told[what, "Krippendorff alpha", ""].items == 4
+        assert told[what, "Fleiss kappa", ""].items == 3  # those that two have read, as most
+        assert told[what, "Cohen kappa", "ann, eve"].items == 1
+    assert told["blind answer", "Fleiss kappa", ""].value == 1.0
+
+
+def test_to_edit_is_neither_to_accept_nor_to_reject() -> None:
+    edit = ("mcq_0", "ben", "verdict", {"decision": "edit", "edit": {"answer_index": 1}})
+    events = log(*read(0, "ann", 0, "accept"), read(0, "ben", 0, "accept")[0], edit, *read(0, "eve", 0, "reject"))
+    assert len(set(decision_readings(events)["mcq_0"].values())) == 3
+
+
 def test_skipped_and_taken_back_verdicts_are_no_readings() -> None:
     events = log(*read(0, "ann", 0, "accept"), *read(0, "ben", 0, "skip"), *read(1, "ann", 0, "reject"))
     events += log(("mcq_1", "ann", "undo", {"event_id": events[-1].event_id}))
@@ -143,3 +174,10 @@ def test_the_human_baseline_keeps_audited_and_flagged_items_apart() -> None:
     assert (flagged["answers"], flagged["accuracy"], flagged["cannot_tell"]) == (1, 0.0, 1.0)
     assert audit["low"] < 0.5 < audit["high"]
     assert ("diagnosis", "audit") in told
+
+
+def test_the_baseline_counts_against_each_items_own_key_and_number_of_options() -> None:
+    found_too = ({"reader": "audit", "p": 0.25, "cue": "c"}, {"reader": "tfidf", "p": 0.9, "cue": "c"})
+    item = dataclasses.replace(make(0), options=("a", "b"), key=1, reasons=found_too)
+    (row,) = (row for row in human_baseline(log(*read(0, "ann", 1, "accept")), [item]) if row["dimension"] == "all")
+    assert (row["sample"], row["accuracy"], row["chance"]) == ("flagged", 1.0, 0.5)  # drawn for the audit, flagged too

@@ -5,7 +5,14 @@ import pytest
 
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.gates import cell_gate, item_gate
-from tasks.screening.intervals import adjusted_p, clustered_interval
+from tasks.screening.intervals import (
+    _observed_ratio,
+    _ratio,
+    _surprise,
+    adjusted_p,
+    clustered_interval,
+    fold_inflation,
+)
 from tasks.screening.items import Item, Panel, panel_of
 
 CONFIG = ScreeningConfig(permutations=399)
@@ -53,6 +60,23 @@ def test_balanced_groups_give_the_exact_rate() -> None:
     assert (found.low[0], found.high[0]) == (0.25, 0.25)
 
 
+def test_an_interval_is_the_score_interval_at_the_effective_number_of_items() -> None:
+    from scipy.stats import t
+
+    credit = np.random.default_rng(2).random((60, 1)) < np.repeat([0.1, 0.3, 0.5, 0.7, 0.2, 0.4], 10)[:, None]
+    group = np.repeat(np.arange(6), 10)
+    found = clustered_interval(credit.astype(float), group, confidence=0.90)
+    # Of groups of equal size the variance is that of the mean of their means.
+    means = credit.reshape(6, 10).mean(axis=1)
+    assert found.error[0] == pytest.approx(means.std(ddof=1) / np.sqrt(6))
+    effective = found.accuracy[0] * (1 - found.accuracy[0]) / found.error[0] ** 2
+    for end in (found.low[0], found.high[0]):
+        assert abs(found.accuracy[0] - end) == pytest.approx(t.ppf(0.95, 5) * np.sqrt(end * (1 - end) / effective))
+    wider = clustered_interval(credit.astype(float), group, confidence=0.90, inflation=4.0)
+    assert wider.error[0] == pytest.approx(2 * found.error[0])
+    assert fold_inflation(5) == pytest.approx((1 / 5 + 1 / 4) / (1 / 5))
+
+
 def adjusted(rng: np.random.Generator, n: int, groups: int, readers: int, parts: int) -> float:
     made = []
     for _ in range(parts):
@@ -69,6 +93,40 @@ def test_the_adjusted_p_is_calibrated_over_readers_and_cells(n: int, groups: int
     least = np.array([adjusted(rng, n, groups, readers=6, parts=2) for _ in range(250)])
     assert np.mean(least < 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 250)
     assert 0.5 - 0.13 <= np.mean(least < 0.5) <= 0.5 + 0.13
+
+
+def test_the_statistic_of_a_sign_flip_is_students_of_the_sums_of_groups() -> None:
+    from scipy.stats import ttest_1samp
+
+    sums = np.random.default_rng(4).normal(0.4, 1.0, size=(9, 3))
+    found = _surprise(_ratio(sums, np.ones((1, 9)))[0], 9)
+    assert found == pytest.approx(-np.log10(ttest_1samp(sums, 0.0).pvalue))
+
+
+@pytest.mark.parametrize(("n", "right"), [(40, 16), (100, 36), (100, 13)])
+def test_the_observed_statistic_has_the_tail_of_the_binomial(n: int, right: int) -> None:
+    from scipy.stats import binom, norm
+
+    excess = (np.arange(n) < right).astype(float)[:, None] - 0.25
+    moments = np.full((n, 1), 0.25 * 0.75), np.full((n, 1), 0.25 * 0.75**3 - 0.75 * 0.25**3)
+    tail = binom.sf(right, n, 0.25) if right > n / 4 else binom.cdf(right - 1, n, 0.25)
+    expected = tail + binom.pmf(right, n, 0.25) / 2
+    assert norm.sf(np.sqrt(_observed_ratio(excess, moments, excess)[0])) == pytest.approx(expected, rel=0.08)
+
+
+def sure(groups: int, inflation: float = 1.0, p: float = 1.0, permutations: int = 199) -> float:
+    """Return the adjusted p of a reader that is right with probability p, on ten items of each group."""
+    n = 10 * groups
+    hits = (np.random.default_rng(3).random((n, 1)) < p).astype(float)
+    part = hits - 0.25, (np.full((n, 1), 0.1875), np.full((n, 1), 0.09375)), np.arange(n) % groups
+    (found,) = adjusted_p([part], permutations=permutations, seed=0, min_groups=5, inflation=inflation)
+    return float(found[0])
+
+
+def test_a_p_is_never_zero_needs_its_groups_and_grows_with_the_inflation() -> None:
+    assert sure(50) == pytest.approx(1 / 200)
+    assert sure(4) == 1.0 > sure(5)
+    assert sure(50, p=0.32, inflation=fold_inflation(5)) > 2 * sure(50, p=0.32)
 
 
 def test_readers_that_miss_too_often_fail_as_well() -> None:

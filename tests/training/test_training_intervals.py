@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.intervals import clustered_mean
+from training.intervals import beats_blind, by_group, clustered_mean
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("abcde")), min_size=1, max_size=60))
@@ -18,6 +20,39 @@ def test_an_interval_holds_its_mean_and_stays_within_bounds(items: list[tuple[bo
 def test_one_patient_says_nothing_of_others() -> None:
     estimate = clustered_mean([1.0, 0.0, 1.0], ["p", "p", "p"])
     assert (estimate.low, estimate.high) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("patients", [2, 8])
+def test_the_interval_is_students_over_the_means_of_patients_with_equally_many_items(patients: int) -> None:
+    from scipy.stats import t
+
+    scores = 0.1 + np.random.default_rng(1).normal(0.0, 0.02, size=(patients, 5))
+    names = [str(patient) for patient in range(patients) for _ in range(5)]
+    estimate = clustered_mean(scores.ravel(), names, bounds=(-1.0, 1.0))
+    expected = t(patients - 1).ppf(0.975) * scores.mean(axis=1).std(ddof=1) / np.sqrt(patients)
+    assert estimate.high - estimate.value == pytest.approx(expected)
+    assert estimate.value - estimate.low == pytest.approx(expected)
+
+
+def test_each_group_is_told_with_its_own_patients() -> None:
+    told = by_group(np.array([1.0, 0.0, 1.0, 1.0]), ["b", "b", "a", "b"], ["p", "q", "p", "q"])
+    assert list(told) == ["a", "b"]
+    assert [(row["n"], row["patients"], row["accuracy"]) for row in told.values()] == [(1, 1, 1.0), (3, 2, 0.6667)]
+
+
+def test_seeing_beats_not_seeing_only_where_the_whole_interval_says_so() -> None:
+    gain = np.array([0.5, 0.3, 0.4, 0.6] * 6)
+    fields = [str(field) for field in range(24)]
+
+    def told(difference: np.ndarray, patients: int) -> dict[str, Any]:
+        return beats_blind(difference, [str(place % patients) for place in range(24)], fields)
+
+    assert (told(gain, 2)["clustered_by"], told(gain, 2)["beats"]) == ("field", True)
+    assert (told(gain, 6)["clustered_by"], told(gain, 6)["beats"]) == ("patient", True)
+    assert told(gain, 2)["interval"] == told(gain, 24)["interval"] != told(gain, 6)["interval"]
+    assert not told(gain - 0.43, 24)["beats"]
+    assert told(gain - 0.43, 24)["difference"] > 0
+    assert not told(0 * gain, 24)["beats"]
 
 
 def test_alike_patients_leave_more_doubt_than_independent_items() -> None:
