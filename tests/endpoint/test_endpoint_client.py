@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from schemas.errors import ConfigError, EndpointError
 from tasks.endpoint.answers import Answer, Failure
 from tasks.endpoint.choices import chosen_letter, letter_logprobs
 from tasks.endpoint.client import Endpoint
+from tasks.endpoint.estimate import Estimate
 from tasks.endpoint.rehearsal import Rehearsal
 from tasks.endpoint.requests import Message, Request
 
@@ -236,6 +238,7 @@ def test_letters_get_the_probabilities_of_their_tokens(connect: Connect) -> None
     found = letter_logprobs(answer, "ABC")
     assert found is not None
     assert found[0] > found[1] > found[2]
+    assert sum(map(math.exp, found)) == pytest.approx(1.0)
     assert server.calls[0].body["top_logprobs"] == 4
     assert letter_logprobs(plain, "ABC") is None
 
@@ -246,6 +249,13 @@ def test_letters_get_the_probabilities_of_their_tokens(connect: Connect) -> None
 )
 def test_the_chosen_letter_is_read_from_an_answer(text: str, letter: str | None) -> None:
     assert chosen_letter(text, "ABCD") == letter
+
+
+def test_estimates_add_up_and_one_unknown_price_makes_the_sum_unknown() -> None:
+    one, two = Estimate(1, 2, 3, 4, 5, 0.5), Estimate(10, 20, 30, 40, 50, 0.25)
+    assert one + two == Estimate(11, 22, 33, 44, 55, 0.75)
+    free = Estimate(cost=None)
+    assert (one + free).cost is (free + one).cost is None
 
 
 def test_a_rehearsal_counts_what_is_not_answered_and_sends_nothing(connect: Connect, tmp_path: Path) -> None:

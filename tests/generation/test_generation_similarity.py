@@ -50,6 +50,12 @@ def test_the_cosine_is_that_of_scikit_learn() -> None:
             assert ours.cosine(first, second) == pytest.approx((vectors[i] @ vectors[j].T).toarray()[0, 0])
 
 
+def test_a_caption_that_stands_twice_weighs_once_and_texts_without_words_are_alike_only_when_equal() -> None:
+    texts = ["solid growth with necrosis", "papillary growth", "solid nests"]
+    assert TfIdf([*texts, texts[0]]).cosine(texts[0], texts[2]) == TfIdf(texts).cosine(texts[0], texts[2])
+    assert [TfIdf(texts).cosine("?", other) for other in ("?", "!", "solid nests")] == [1.0, 0.0, 0.0]
+
+
 def _write(fields: list[Field], graph: Graph, vocabulary: Vocabulary, store: ShardStore, key: str = "k") -> Shard:
     def make(out: ShardWriter) -> None:
         generate_texts(fields, graph, vocabulary, GenerationConfig(), out)

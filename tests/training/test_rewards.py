@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from schemas.errors import InputError
 from training import rewards
 from training.entity_reward import EntityReward, dice
+from training.judge import Judge
 from training.release import Release
 from training.rewards import (
     accuracy_reward,
@@ -85,11 +86,15 @@ def test_what_lacks_the_form_gets_no_format_reward(broken: str) -> None:
     ("answer", "place"),
     [
         ("B", 1), ("b.", 1), ("(b)", 1), ("B. enlarged nuclei", 1), ("Enlarged  Nuclei.", 1), ("A: odd", 2),
-        ("B. small nuclei", None), ("E", None), ("nuclei", None), ("A or B", None), ("b", 1), ("a", 0),
+        ("B. small nuclei", None), ("D", None), ("E", None), ("nuclei", None), ("A or B", None), ("b", 1), ("a", 0),
     ],
 )  # fmt: skip
 def test_an_answer_names_an_option_by_letter_or_words(answer: str, place: int | None) -> None:
     assert chosen_option(answer, OPTIONS) == place
+
+
+def test_words_that_name_two_options_name_none() -> None:
+    assert chosen_option("T cell", ["T-cell", "T cell", "B cell"]) is None
 
 
 def test_a_question_is_worth_its_answer_and_its_form() -> None:
@@ -102,7 +107,7 @@ def test_a_question_is_worth_its_answer_and_its_form() -> None:
     ]
     scores = question_reward(completions, [options] * 4, [right] * 4, prompts=None)
     assert scores == pytest.approx([1.0, 0.2, 0.8, 0.0])
-    chat = [[{"role": "assistant", "content": completions[0]}]]
+    chat = [[{"role": "user", "content": "Which?"}, {"role": "assistant", "content": completions[0]}]]
     assert question_reward(chat, [options], [right]) == pytest.approx([1.0])
 
 
@@ -151,6 +156,9 @@ def test_a_reasoning_score_weighs_form_judge_and_entities(entity: EntityReward) 
     assert reasoning_score(gold, gold, entity, semantic=0.5) == pytest.approx(2.0 / 2.5)
     reward = reasoning_reward(entity)
     assert reward([gold, "no"], reference=[gold, gold], prompts=["", ""]) == pytest.approx([1.0, 0.0])
+    heavy = reasoning_reward(entity, judge=Judge(lambda prompts: ["5"] * len(prompts)), alpha=2.0)
+    told = entity(untagged, gold)
+    assert heavy([untagged, gold], reference=[gold, gold]) == pytest.approx([(2 * told + 0.5) / 4, 3.5 / 4])
 
 
 def test_verl_gets_the_same_scores(reasoned: Path) -> None:

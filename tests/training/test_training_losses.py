@@ -46,6 +46,21 @@ def test_the_negative_loss_is_that_of_the_caption_among_its_perturbations() -> N
     assert torch.allclose(alone, torch.tensor(math.log1p(math.e)))
 
 
+def test_a_row_is_the_mean_over_its_positives_and_a_loss_the_mean_over_its_rows() -> None:
+    several = multi_positive_info_nce(torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[True, True, False]]))
+    assert torch.allclose(several, torch.tensor((math.log1p(math.exp(-3)) + math.log1p(math.exp(-1))) / 2))
+    logits = torch.tensor([[1.0, 3.0, 2.0], [0.0, 1.0, 4.0]])
+    place, pairs, there = torch.tensor([0, 1]), torch.tensor([[0, 2], [2, 1]]), torch.ones(2, 2, dtype=torch.bool)
+    for loss in (question_loss, negative_loss):
+        given = (pairs, there, place) if loss is question_loss else (place, pairs, there)
+        rows = [loss(logits[row : row + 1], *(part[row : row + 1] for part in given)) for row in (0, 1)]
+        assert torch.allclose(loss(logits, *given), (rows[0] + rows[1]) / 2)
+        assert loss(logits[:0], *(part[:0] for part in given)).item() == 0
+    texts = torch.eye(4)[[3, 0]]
+    spoken = torch.tensor([[True, True], [False, False]])
+    assert torch.equal(scale_loss(texts, 4, spoken), scale_loss(texts[:1], 4, spoken[:1]))
+
+
 def test_padding_of_short_option_lists_is_never_chosen() -> None:
     logits = torch.tensor([[9.0, 1.0, 2.0]])
     loss = question_loss(logits, torch.tensor([[1, 2, 0]]), torch.tensor([[True, True, False]]), torch.tensor([1]))
