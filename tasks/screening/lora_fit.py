@@ -16,22 +16,30 @@ from tasks.screening.continuations import next_log_p
 from tasks.screening.forked import Fork, with_back_off
 from tasks.screening.items import Floats, Ints
 
-CHUNK = 4  # questions of one text that stand in a step together
 _ONE_AT_A_TIME = threading.Lock()  # torch has one generator of random numbers for all threads
 
 
-def in_chunks(sheets: Ints, draws: np.random.Generator) -> Ints:
-    """Return the questions (n,) in an order in which those of one text stand together, at most `CHUNK` of them.
+def _turns(numbers: Ints) -> Ints:
+    """Return how often each number (n,) stood before, from 0."""
+    order = np.argsort(numbers, kind="stable")
+    first = np.r_[True, np.diff(numbers[order]) > 0]
+    turns = np.empty(len(numbers), dtype=np.int64)
+    turns[order] = np.arange(len(numbers)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+    return turns
 
-    A step runs the text of a chunk once, and holds as many questions as it would without chunks.
+
+def in_sets(sheets: Ints, keys: Ints, draws: np.random.Generator) -> Ints:
+    """Return the questions (n,) in an order drawn at random, those of one text with each another key side by side.
+
+    A step runs a text once for all of its questions, and holds as many questions as in any order. A text whose keys are
+    balanced pulls nowhere while a reader is at chance: to have its keys together takes noise out of the step. What a
+    text has more of one key than of the others, which is what can be learnt, is spread over the steps.
     """
     order = draws.permutation(len(sheets))
-    same = order[np.argsort(sheets[order], kind="stable")]
-    first = np.r_[True, np.diff(sheets[same]) > 0]
-    within = np.arange(len(same)) - np.flatnonzero(first)[np.cumsum(first) - 1]
-    starts = np.flatnonzero(within % CHUNK == 0)
-    chunks = np.split(same, starts[1:])
-    return np.concatenate([chunks[place] for place in draws.permutation(len(chunks))])
+    turns = _turns(sheets[order] * (int(keys.max()) + 1) + keys[order])
+    _, sets = np.unique(sheets[order] * len(sheets) + turns, return_inverse=True)
+    places = draws.permutation(int(sets.max()) + 1)
+    return np.asarray(order[np.argsort(places[sets], kind="stable")])
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Fit:
         steps = config.epochs * -(-len(sheets) // size)
         schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, max(steps, 1))
         for _ in range(config.epochs):
-            order = in_chunks(sheets, draws)
+            order = in_sets(sheets, keys, draws)
             for first in range(0, len(order), size):
                 step = order[first : first + size]
                 self._step(texts, sheets[step], keys[step])

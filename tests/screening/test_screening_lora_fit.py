@@ -12,7 +12,7 @@ from tasks.screening.causal_model import load_model
 from tasks.screening.config import LoraConfig
 from tasks.screening.forked import Fork
 from tasks.screening.items import Floats, Item, panel_of
-from tasks.screening.lora_fit import CHUNK, Fit, Texts, in_chunks
+from tasks.screening.lora_fit import Fit, Texts, in_sets
 from tasks.screening.planted import planted_items
 from tasks.screening.sheets import sheets_of
 
@@ -56,15 +56,18 @@ def test_a_step_that_runs_each_text_and_its_prefix_once_has_the_gradient_of_whol
         assert torch.allclose(one, other.to(one.dtype), atol=1e-5, rtol=1e-3)
 
 
-def test_every_question_has_its_turn_beside_a_few_of_its_own_text() -> None:
-    sheets = np.repeat(np.arange(12), [1, 2, 3, 4, 5, 9, 13, 1, 1, 30, 2, 1])
-    order = in_chunks(sheets, np.random.default_rng(3))
-    assert sorted(order.tolist()) == list(range(len(sheets)))
-    runs = 1 + int((np.diff(sheets[order]) != 0).sum())
-    assert runs <= sum(-(-n // CHUNK) for n in np.bincount(sheets).tolist())
-    steps = [sheets[order[first : first + 16]] for first in range(0, len(order) - 15, 16)]
-    assert min(len(np.unique(step)) for step in steps) >= 2
-    alone = in_chunks(np.arange(40), np.random.default_rng(3))
+def test_a_balanced_text_has_its_keys_side_by_side_and_what_it_has_too_much_of_one_is_spread() -> None:
+    sheets = np.repeat(np.arange(30), 8)
+    keys = np.where(sheets < 15, np.tile([0, 1, 2, 3] * 2, 30), np.tile([0, 0, 0, 0, 0, 1, 2, 3], 30))
+    order = in_sets(sheets, keys, np.random.default_rng(3))
+    assert sorted(order.tolist()) == list(range(240))
+    parts = np.split(order, np.flatnonzero(np.diff(sheets[order])) + 1)
+    sizes = [[len(part) for part in parts if (sheets[part[0]] < 15) == balanced] for balanced in (True, False)]
+    assert set(sizes[0]) <= {4, 8}  # two sets of a text may meet
+    assert sum(sizes[0]) == sum(sizes[1]) == 120
+    assert sum(size == 1 for size in sizes[1]) > 45  # of 60 keys too many
+    alone = in_sets(np.arange(40), np.zeros(40, dtype=np.int64), np.random.default_rng(3))
+    assert sorted(alone.tolist()) == list(range(40))
     assert not np.array_equal(alone, np.arange(40))
 
 
