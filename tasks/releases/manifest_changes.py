@@ -20,14 +20,14 @@ def schema_changes(older: Mapping[str, Any], newer: Mapping[str, Any]) -> list[s
 
 
 def metric_changes(older: Mapping[str, Any], newer: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """Return what differs in the leak table and in the reviewers' agreement, and whether a verdict or a whole does."""
+    """Return what differs in the leak table and in the reviewers' agreement, and whether it is of all questions or a failure."""
     was, now = ({(row["reader"], row["cell"]): row for row in manifest["leak_table"]} for manifest in (older, newer))
     changes = []
     for reader, cell in sorted(was.keys() | now.keys()):
         before, after = was.get((reader, cell)), now.get((reader, cell))
         if before != after:
             verdicts = [row and row["verdict"] for row in (before, after)]
-            tells = cell == "all" or verdicts[0] != verdicts[1]
+            tells = cell == "all" or (verdicts[0] != verdicts[1] and "fail" in verdicts)
             changes.append((f"{reader} on {cell}: {_result(before)} -> {_result(after)}", tells))
     names = sorted(older["agreement"].keys() | newer["agreement"].keys())
     pairs = [(name, older["agreement"].get(name), newer["agreement"].get(name)) for name in names]

@@ -56,7 +56,7 @@ def test_a_diff_counts_rows_by_key_and_says_why_they_went(
     assert (found.tables["rejections"].added, found.tables["rejections"].removed) == (2, 0)
     assert found.metrics == ["forest on correspondence/pattern/rules: 0.500 (pass, n = 12) -> 0.520 (pass, n = 12)"]
     assert found.verdicts == []
-    assert "1 other results of readers differ without another verdict; --json names them" in found.lines()
+    assert "1 other results of readers differ, none by a failure; --json names them" in found.lines()
     assert found.sources == ["source starter graph changed"]
     assert found.schema == []
     assert "  removed as rejected_by_reviewer: 2" in found.lines()
