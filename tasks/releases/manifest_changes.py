@@ -20,7 +20,7 @@ def schema_changes(older: Mapping[str, Any], newer: Mapping[str, Any]) -> list[s
 
 
 def metric_changes(older: Mapping[str, Any], newer: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """Return what differs in the leak table and in the reviewers' agreement, and whether it is of all questions or a failure."""
+    """Return what differs in leak table and reviewers' agreement, and whether it is of all questions or a failure."""
     was, now = ({(row["reader"], row["cell"]): row for row in manifest["leak_table"]} for manifest in (older, newer))
     changes = []
     for reader, cell in sorted(was.keys() | now.keys()):

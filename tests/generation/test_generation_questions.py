@@ -82,7 +82,7 @@ def test_patients_of_one_diagnosis_each_are_balanced_across_the_split(
         fields.append(dataclasses.replace(field, features=(new, *kept), patient_id=f"{number % 4}-{number % 16}"))
     splits = {field.patient_id: "train" for field in fields}
     rows, _ = ask(fields, splits, dimensions=["correspondence"])
-    assert len(rows) > 100
+    assert len({row.patient_id for row in rows}) == len(splits)
     assert not _unequal(rows, "split", "option_set_id", "options")
 
 
@@ -173,6 +173,17 @@ def test_ids_are_unique_and_a_field_is_asked_no_more_than_allowed(
     assert max(per_field.values()) == 3
     repeated = collections.Counter((row.field_id, row.option_set_id) for row in rows)
     assert max(repeated.values()) == 1
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_patient_meets_no_more_option_sets_of_a_template_than_allowed(
+    sample_fields: SampleFields, ask: Callable[..., Any], most: int
+) -> None:
+    rows, _ = ask(sample_fields(each=30), sets_per_template=most, per_item_share=0, dimensions=["explanation"])
+    sets: dict[tuple[str, str], set[str | None]] = collections.defaultdict(set)
+    for row in rows:
+        sets[row.patient_id, row.template].add(row.option_set_id)
+    assert max(map(len, sets.values())) == most
 
 
 def test_questions_do_not_depend_on_the_order_of_fields(sample_fields: SampleFields, ask: Callable[..., Any]) -> None:

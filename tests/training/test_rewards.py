@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import InputError
 from training import rewards
-from training.entity_reward import EntityReward, dice
+from training.entity_reward import EntityReward, dice, without_tags
 from training.judge import Judge
 from training.release import Release
 from training.rewards import (
@@ -125,6 +125,12 @@ def test_dice_is_symmetric_between_0_and_1_and_1_only_for_equal_sets(
     assert dice(first, second) == dice(second, first)
     assert 0 <= dice(first, second) <= 1
     assert (dice(first, second) == 1) == (first == second)
+    if first | second:
+        assert dice(first, second) * (len(first) + len(second)) == pytest.approx(2 * len(first & second))
+
+
+def test_each_tag_and_each_line_ends_a_sentence_once() -> None:
+    assert without_tags("<think>No necrosis\nMucin!</think><answer>is seen.</answer>") == "No necrosis. Mucin! is seen."
 
 
 def test_a_flipped_negation_costs(entity: EntityReward) -> None:
