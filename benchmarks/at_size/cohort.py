@@ -31,7 +31,7 @@ class Size:
     more: int = 20
     patients: int = 110
     organs: int = 5
-    fields: int = 10
+    fields: int = 6
 
     @property
     def first_patients(self) -> int:
