@@ -17,9 +17,10 @@ from schemas.errors import ConfigError, EndpointError
 from tasks.endpoint.answers import Answer, Failure
 from tasks.endpoint.choices import chosen_letter, letter_logprobs
 from tasks.endpoint.client import Endpoint
+from tasks.endpoint.config import EndpointConfig
 from tasks.endpoint.estimate import Estimate
 from tasks.endpoint.rehearsal import Rehearsal
-from tasks.endpoint.requests import Message, Request
+from tasks.endpoint.requests import Message, Request, body_of, request_key
 
 Connect = Callable[..., Endpoint]
 TINY_JPEG = b"\xff\xd8\xff\xe0 as good as an image"
@@ -249,6 +250,19 @@ def test_letters_get_the_probabilities_of_their_tokens(connect: Connect) -> None
 )
 def test_the_chosen_letter_is_read_from_an_answer(text: str, letter: str | None) -> None:
     assert chosen_letter(text, "ABCD") == letter
+
+
+def test_what_decides_an_answer_is_in_the_key_and_is_sent() -> None:
+    config = EndpointConfig.model_validate({"base_url": "http://localhost/v1", "model": "m", "temperature": 0.7})
+    plain, sampled = ask_for("glands"), ask_for("glands", sample=3, temperature=0.0)
+    images = [(b"one", b"two"), (b"one", b"three")]
+    shown = [Request("i", "generation", (Message("user", "glands", both),)) for both in images]
+    keys = {request_key(request, config) for request in (plain, sampled, *shown)}
+    assert len(keys | {request_key(plain, config.model_copy(update={"structured": "json_object"}))}) == 5
+    body = body_of(sampled, config)
+    assert (body["seed"], body["temperature"]) == (3, 0.0)
+    assert body_of(plain, config)["temperature"] == 0.7
+    assert "seed" not in body_of(plain, config)
 
 
 def test_estimates_add_up_and_one_unknown_price_makes_the_sum_unknown() -> None:

@@ -16,7 +16,7 @@ from demo.scripted_endpoint import ScriptedEndpoint, echo
 from tasks.endpoint.answers import Answer, Failure
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import Budget, EndpointConfig
-from tasks.endpoint.ledger import Ledger, LedgerRow, OverBudgetError, read_ledger
+from tasks.endpoint.ledger import Ledger, LedgerRow, OverBudgetError, Spent, read_ledger
 from tasks.endpoint.requests import Message, Request
 
 Connect = Callable[..., Endpoint]
@@ -86,6 +86,17 @@ def test_a_call_under_way_when_its_caller_was_killed_counts_in_full(tmp_path: Pa
     reserve(later, "b", settings)
     with pytest.raises(OverBudgetError, match="tokens: 300 of 250"):
         later.reserve("c", "item", "generation", 100, None, settings)
+
+
+def test_what_a_call_did_cost_takes_the_place_of_what_it_could(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    row = ledger.reserve("a", "item", "generation", 100, 0.5, config())
+    assert isinstance(row, LedgerRow)
+    assert ledger.spent() == Spent(1, 100, 0.5)
+    ledger.settle(row, status="ok", tokens=40, cost=0.125)
+    assert ledger.spent() == Spent(1, 40, 0.125)
+    assert ledger.spent().exceeds(Budget(calls=1, tokens=40, cost=0.125)) is None
+    assert ledger.spent().exceeds(Budget(calls=0)) == "calls: 1 of 0"
 
 
 def test_several_callers_share_one_budget(tmp_path: Path) -> None:

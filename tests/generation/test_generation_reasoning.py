@@ -124,6 +124,7 @@ def _broken(sample: Reasoning, tools: Tools) -> dict[str, tuple[str, Any]]:
 def test_each_fault_is_found_and_named(case: tuple[Reasoning, FieldView], tools: Tools) -> None:
     sample, view = case
     assert refuse(sample, view, tools) is None
+    assert refuse(dataclasses.replace(sample, answer=f"{sample.answer.capitalize()}."), view, tools) is None
     for name, (reason_wanted, broken) in _broken(sample, tools).items():
         found = refuse(broken, view, tools)
         assert found is not None, name

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from schemas.arrow import schema_of, to_table
 from schemas.records import TABLES
-from tasks.releases.digests import row_digests, schema_digest, set_digest
+from tasks.releases.digests import fingerprint, row_digests, schema_digest, set_digest
 
 Rows = dict[str, list[Any]]
 
@@ -97,6 +97,19 @@ def test_the_digest_of_columns_sees_names_and_types_but_not_their_order() -> Non
     assert schema_digest(schema) == schema_digest(pa.schema({"b": pa.int64(), "a": pa.string()}))
     assert schema_digest(schema) != schema_digest(pa.schema({"a": pa.string(), "b": pa.int32()}))
     assert schema_digest(schema) != schema_digest(pa.schema({"a": pa.string(), "c": pa.int64()}))
+
+
+def test_a_fingerprint_sees_the_names_columns_and_rows_of_tables_and_the_lexicon() -> None:
+    table = {"columns_sha256": "a", "rows_sha256": "b"}
+    given: list[tuple[dict[str, dict[str, str]], str | None]] = [
+        ({"x": table, "y": table}, None),
+        ({"x": table, "y": table}, "c"),
+        ({"x": table, "z": table}, None),
+        ({"x": table, "y": table | {"columns_sha256": "c"}}, None),
+        ({"x": table, "y": table | {"rows_sha256": "c"}}, None),
+    ]
+    assert len({fingerprint(*one) for one in given}) == len(given)
+    assert fingerprint({"y": table, "x": table}, None) == fingerprint(*given[0])
 
 
 def test_the_digest_of_a_row_is_that_of_the_text_which_the_documentation_gives() -> None:

@@ -14,12 +14,14 @@ from schemas.errors import InputError, StoreError
 from schemas.records import Rejection
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
-from tasks.releases.diff import _gone, diff
+from tasks.releases.diff import Diff, _gone, diff
 from tasks.releases.lineage import trace
+from tasks.releases.manifest_changes import metric_changes
 from tasks.releases.publish import publish
 from tasks.releases.pull import pull
 from tasks.releases.read import Release, open_release
 from tasks.releases.retract import retract
+from tasks.releases.rows import read_rows
 from tasks.releases.verify import verify
 
 Rows = dict[str, list[Any]]
@@ -82,6 +84,37 @@ def test_a_release_does_not_differ_from_itself(published: Release) -> None:
     found = diff(published, published)
     assert found.empty
     assert found.lines() == ["sample 1.0.0 -> sample 1.0.0", "nothing changed"]
+
+
+def test_a_change_of_the_whole_or_by_a_failure_tells_and_the_others_are_counted() -> None:
+    def manifest(*rows: tuple[str, float, str], kappa: float) -> dict[str, Any]:
+        table = [dict(zip(("cell", "accuracy", "verdict"), row, strict=True), reader="r", n=9) for row in rows]
+        return {"leak_table": table, "agreement": {"kappa": kappa}}
+
+    older = manifest(
+        ("all", 0.25, "pass"), ("a", 0.2, "pass"), ("b", 0.2, "pass"), ("c", 0.2, "pass"), ("e", 0.6, "fail"), kappa=0.5
+    )
+    newer = manifest(
+        ("all", 0.26, "pass"), ("a", 0.3, "fail"), ("b", 0.3, "pass"), ("d", 0.2, "pass"), ("e", 0.7, "fail"), kappa=0.6
+    )
+    changes = metric_changes(older, newer)
+    assert [line.split(":")[0] for line, tells in changes if not tells] == ["r on b", "r on c", "r on d", "r on e"]
+    assert [line.split(":")[0] for line, tells in changes if tells] == ["r on a", "r on all", "kappa"]
+    found = Diff("1", "2", {}, [], [line for line, _ in changes], [line for line, tells in changes if tells], [])
+    assert found.lines()[-1].startswith("4 other results of readers")
+
+
+@pytest.mark.parametrize("part", ["schema", "metrics", "sources"])
+def test_one_change_of_any_kind_is_a_difference(part: str) -> None:
+    change: dict[str, Any] = {part: ["a change"]}
+    assert Diff("1", "2", {}, [], [], [], []).empty
+    assert not replace(Diff("1", "2", {}, [], [], [], []), **change).empty
+
+
+def test_files_that_are_left_out_are_not_read(published: Release) -> None:
+    files = [entry["sha256"] for entry in published.tables["questions"]["files"]]
+    assert read_rows(published, "questions").num_rows > 0
+    assert read_rows(published, "questions", but=files).num_rows == 0
 
 
 def test_a_table_that_came_or_went_is_a_change_of_schema(

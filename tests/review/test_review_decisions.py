@@ -126,6 +126,10 @@ def test_a_set_that_came_unbalanced_is_left_alone(ask: Ask) -> None:
     log = Log()
     log.decide("c", "ann", "reject", reason="folded tissue")
     assert apply(questions, ["c"], log, RELEASE)[1] == {"c": "rejected_by_reviewer"}
+    # Two of three options are the key equally often, the third never: no balance that could be kept.
+    two = [ask(f"{key}{n}", key=key) for n in range(2) for key in range(2)]
+    log.decide("00", "ann", "reject", reason="folded tissue")
+    assert apply(two, ["00"], log, RELEASE)[1] == {"00": "rejected_by_reviewer"}
 
 
 def test_decisions_on_items_that_are_gone_change_nothing(ask: Ask) -> None:
