@@ -132,6 +132,27 @@ def test_each_fault_is_found_and_named(case: tuple[Reasoning, FieldView], tools:
         assert found[1].partition(":")[0] in {check.__name__ for check in FILTERS}
 
 
+@pytest.mark.parametrize(
+    ("subject", "concept", "status"),
+    [
+        ("SSG:breast_medullary_carcinoma", "SSG:lymphoid_tissue", "present"),
+        ("SSG:breast_carcinoma", "SSG:her2", "absent"),
+    ],
+)
+def test_what_a_cited_path_arrives_at_may_be_said_and_what_no_slide_shows_may_be_denied(
+    case: tuple[Reasoning, FieldView], tools: Tools, subject: str, concept: str, status: Any
+) -> None:
+    sample, view = case
+    edge = next(edge for edge in tools.graph.edges if (edge.subject, edge.object) == (subject, concept))
+    more = dataclasses.replace(
+        sample,
+        kg_path=(*sample.kg_path, edge.edge_id),
+        concept_ids=(*sample.concept_ids, concept),
+        concept_status=(*sample.concept_status, status),
+    )
+    assert refuse(more, view, tools) is None
+
+
 def test_what_was_refused_is_counted_by_filter(case: tuple[Reasoning, FieldView], tools: Tools) -> None:
     sample, view = case
     faults = [refuse(broken, view, tools) for _, broken in _broken(sample, tools).values()]
