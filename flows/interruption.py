@@ -1,4 +1,4 @@
-"""Ctrl-C that is heeded even where a library swallows it: the next shard or stage raises it again."""
+"""Ctrl-C, or a plain `kill`, heeded even where a library swallows it: the next shard or stage raises it again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ _asked = threading.Event()
 
 
 def watch_for_interruption() -> None:
-    """Remember that the user interrupted, and raise KeyboardInterrupt as ever; for the main thread of a process."""
+    """Remember that the run was interrupted, and raise KeyboardInterrupt; for the main thread of a process.
+
+    Without it a process that is told to end (SIGTERM) leaves the server that Prefect has started for it behind.
+    """
     _asked.clear()
-    signal.signal(signal.SIGINT, _remember)
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, _remember)
 
 
 def _remember(_signal: int, _frame: FrameType | None) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -84,18 +85,22 @@ def test_killed_in_a_stage_and_run_again(
     assert finished(config, served) == undisturbed
 
 
-def test_interrupted_by_hand_it_says_how_to_go_on(inputs: Path, tmp_path: Path) -> None:
+def test_told_to_end_it_says_how_to_go_on_and_leaves_no_server_behind(inputs: Path, tmp_path: Path) -> None:
     config = configured(inputs, tmp_path / "run")
     process = started(config)
     limit = time.monotonic() + 300
     while not (config.parent / "out" / "work" / "tiling").is_dir():
         assert time.monotonic() < limit
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+    family = psutil.Process(process.pid).children(recursive=True)
+    commands = [member.cmdline() for member in family]
+    os.kill(process.pid, signal.SIGTERM)  # Ctrl-C takes the same way; tests/flows/test_flows_interruption.py
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "run the same command again to continue" in errors
     assert "Traceback" not in errors
+    assert any("prefect.server" in " ".join(command) for command in commands)
+    assert not psutil.wait_procs(family, timeout=60)[1]
 
 
 def test_a_changed_threshold_does_again_only_what_depends_on_it(

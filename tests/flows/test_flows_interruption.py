@@ -14,10 +14,11 @@ from flows.interruption import heed_interruption, watch_for_interruption
 
 @pytest.fixture(autouse=True)
 def handler() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
+    before = {asked: signal.getsignal(asked) for asked in (signal.SIGINT, signal.SIGTERM)}
     yield
     watch_for_interruption()
-    signal.signal(signal.SIGINT, before)
+    for asked, handles in before.items():
+        signal.signal(asked, handles)
 
 
 class Swallows:
