@@ -121,7 +121,7 @@ def _outside(hits: list[Hit], spans: list[Span]) -> list[Hit]:
     return kept
 
 
-def _prior(section: str | None) -> Callable[[Entry], tuple[int, int]] | None:
+def _prior(section: str | None) -> Callable[[Entry], int] | None:
     if section is None:
         return None
     title = section.lower()
@@ -129,7 +129,7 @@ def _prior(section: str | None) -> Callable[[Entry], tuple[int, int]] | None:
     if order is None:
         return None
     rank = {category: place for place, category in enumerate(order)}
-    return lambda entry: (min(entry.kind, 4) // 4, rank.get(entry.category, len(rank)))
+    return lambda entry: rank.get(entry.category, len(rank))
 
 
 def _trigger_automaton() -> Any:

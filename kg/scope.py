@@ -20,6 +20,11 @@ PLACES = frozenset({"AnatomicSite", "Stain", "Biomarker"})
 _FINITE = frozenset(
     {"is", "are", "was", "were", "does", "did", "do", "fails", "failed", "fail", "lacks", "denies", "denied"}
 )
+_FINITE_DOUBT = frozenset(
+    {"suggest", "suggests", "suggested", "favor", "favors", "favour", "favours", "may", "might", "could", "cannot"}
+    | {"raise", "raises"}
+)
+_COPULA = ("is", "are", "was", "were")
 _CUES = frozenset({"before_negative", "before_uncertain", "after_negative", "after_uncertain", "family"})
 _NO = ("no", "absent")  # what denies a place that follows it at once
 _PRESENCE = ("not identified", "not present", "not seen", "absent", "not included", "not sampled", "not found")
@@ -115,7 +120,10 @@ def _has_verb(text: str, hit: Hit) -> bool:
     start, end, kind = hit
     if kind in ("verb", "after_present", "after_negative", "after_uncertain"):
         return True
-    return kind == "before_negative" and text[start:end].partition(" ")[0] in _FINITE
+    first = text[start:end].partition(" ")[0]
+    if kind == "before_uncertain":  # "suggests", "is suspicious for"
+        return first in _FINITE_DOUBT or text[:start].endswith(tuple(f" {verb} " for verb in _COPULA))
+    return kind == "before_negative" and first in _FINITE
 
 
 def _clause_follows(hits: list[Hit], verbs: list[bool], index: int, through: tuple[str, ...]) -> bool:

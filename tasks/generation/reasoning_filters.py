@@ -93,7 +93,7 @@ def polarity_kept(sample: Reasoning, view: FieldView, _tools: Tools) -> Fault:
 def conflicts(concept: str, view: FieldView, tools: Tools) -> str | None:
     """Return a finding of the field that excludes a concept by an edge of the graph, None where none does."""
     for feature in view.present.values():
-        if feature.concept_id != concept and tools.facts.exclusion(feature.concept_id, concept) is not None:
+        if tools.facts.exclusion(feature.concept_id, concept) is not None:
             return feature.concept_id
     return None
 

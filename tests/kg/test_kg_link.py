@@ -59,6 +59,14 @@ def found(linker: Linker, text: str) -> dict[str, str]:
         ("Ulceration, if sampled, is absent.", {"Ulceration": "absent"}),
         ("No necrosis, ulceration nor mucin is seen.", dict.fromkeys(("necrosis", "ulceration", "mucin"), "absent")),
         ("Not suspicious for invasion.", {"invasion": "absent"}),
+        (
+            "No mucin is seen, and the tumor is suspicious for invasion.",
+            {"mucin": "absent", "tumor": "present", "invasion": "uncertain"},
+        ),
+        (
+            "No necrosis is seen, and the tumor suggests invasion.",
+            {"necrosis": "absent", "tumor": "present", "invasion": "uncertain"},
+        ),
         ("Not definitely suspicious for invasion.", {"invasion": "absent"}),
         ("Suspicious for possible invasion.", {"invasion": "uncertain"}),
         ("Vascular and perineural invasion are present.", {"Vascular": "present", "perineural invasion": "present"}),
