@@ -20,18 +20,23 @@ from urllib.error import URLError
 from benchmarks.at_size.steps import ROOT
 from demo.scripted_endpoint import Body, Said, last_words
 from demo.scripted_writer import write
+from tasks.screening.rewriting import Reworded
 
 API = "http://127.0.0.1:4200/api"
 CONFIG = ROOT / "curation.yaml"
+REWORDED = Reworded.__name__
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
 _WORD = re.compile(r"[a-z]+")
+_LINE = re.compile(r"^(Question|Option \d+): (.*)$", re.MULTILINE)
 
 
 def model(body: Body) -> Said:
     """Write what a generator is asked for; read questions by the words that an option shares with the others."""
     if "response_format" in body:
-        return write(body)
+        return (
+            _rewritten(last_words(body)) if body["response_format"]["json_schema"]["name"] == REWORDED else write(body)
+        )
     options = dict(_OPTION.findall(last_words(body)))
     words = {letter: set(_WORD.findall(text.lower())) for letter, text in options.items()}
     shared = {
@@ -41,6 +46,14 @@ def model(body: Body) -> Said:
     total = math.log(sum(math.exp(score) for score in shared.values())) if shared else 0.0
     best = max(shared, key=lambda letter: (shared[letter], letter)) if shared else "A"
     return Said(best, {letter: score - total for letter, score in shared.items()})
+
+
+def _rewritten(prompt: str) -> Said:
+    """Say all options in one other way, as the writer of screening is asked to."""
+    asked = dict(_LINE.findall(prompt))
+    options = [text for name, text in asked.items() if name.startswith("Option ")]
+    question = f"Put differently: {asked['Question'][:1].lower()}{asked['Question'][1:]}"
+    return Said(json.dumps({"question": question, "options": [f"what there is: {text}" for text in options]}))
 
 
 @contextmanager
