@@ -24,7 +24,6 @@ from tasks.screening.rewriting import Reworded
 
 API = "http://127.0.0.1:4200/api"
 CONFIG = ROOT / "curation.yaml"
-REWORDED = Reworded.__name__
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
 _WORD = re.compile(r"[a-z]+")
