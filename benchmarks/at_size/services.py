@@ -33,9 +33,8 @@ _LINE = re.compile(r"^(Question|Option \d+): (.*)$", re.MULTILINE)
 def model(body: Body) -> Said:
     """Write what a generator is asked for; read questions by the words that an option shares with the others."""
     if "response_format" in body:
-        return (
-            _rewritten(last_words(body)) if body["response_format"]["json_schema"]["name"] == REWORDED else write(body)
-        )
+        form = body["response_format"]["json_schema"]["name"]
+        return _rewritten(last_words(body)) if form == Reworded.__name__ else write(body)
     options = dict(_OPTION.findall(last_words(body)))
     words = {letter: set(_WORD.findall(text.lower())) for letter, text in options.items()}
     shared = {
