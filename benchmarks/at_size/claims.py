@@ -25,6 +25,7 @@ def claims_of(told: dict[str, Any]) -> list[Claim]:
     )
     last = {row["stage"]: row for row in told["nights"][-1]["stages"]}
     new = told["size"]["more"]
+    repairs = len(told["nights"][1]["screening"]["repairs"])
     kept = told["kept"]["both"] / max(1, told["kept"]["older"])
     return [
         claim("stages where more goes in than comes out or is rejected", len(leaking), "stages", "0", not leaking),
@@ -38,7 +39,8 @@ def claims_of(told: dict[str, Any]) -> list[Claim]:
         claim("rows of the withdrawn patient in 1.1.0", told["withdrawn_rows"], "rows", "0",
               told["withdrawn_rows"] == 0),
         claim("questions of patients of both versions that stay", kept, "share", ">= 0.8", kept >= 0.8),
-        claim("certifier, first night after repair", _certifier(told, 0), "", "pass", _certifier(told, 0) == "pass"),
+        claim("repairs of leaking cells in the second night", repairs, "repairs", ">= 1", repairs >= 1),
+        claim("certifier, second night after repair", _certifier(told, 1), "", "pass", _certifier(told, 1) == "pass"),
         claim("certifier, third night", _certifier(told, -1), "", "pass", _certifier(told, -1) == "pass"),
         *(_sees(told, version) for version in ("1.0.0", "1.1.0")),
     ]  # fmt: skip

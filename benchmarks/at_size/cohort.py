@@ -19,6 +19,8 @@ from demo.plan import plan_demo
 from kg.sources import register
 
 SHARED = ROOT.parent / "shared"
+UNSCREENED = {"identifying_text": "mask", "require_screening": False}
+"""Bounds of the gate in the first night, which keeps what leaks for people to see."""
 REAL = "cmu-1-small-region.svs"
 SEED = 11
 
@@ -105,16 +107,23 @@ def settings(work: Path, manifest: Path, endpoint: str, size: Size) -> dict[str,
             "tile_px": 192,
             "centres": {"kind": "sampled", "max_fields_per_slide": size.fields, "seed": SEED},
         },
-        "generation": {"generator": "openai", "endpoint": reached, "judge_min_score": 3, "seed": SEED},
+        "generation": {
+            "generator": "openai",
+            "endpoint": reached,
+            "judge_min_score": 3,
+            "per_item_share": 0.3,
+            "seed": SEED,
+        },
         "screening": {
             "language_model": local,
             "lora": {**local, "epochs": 1},
             "endpoint": {"endpoint": reached, "modes": ["letters"]},
             "writer": reached,
             "min_bits": 0.1,
+            "on_fail": "keep",
         },
         "review": {"undecided": "hold", "audit_items": 60, "audit_texts": 10, "second_reader_share": 0.5},
-        "release": {"dataset": "at-size", "version": "0.9.0", "gate": {"identifying_text": "mask"}},
+        "release": {"dataset": "at-size", "version": "0.9.0", "gate": UNSCREENED},
     }
 
 

@@ -57,14 +57,16 @@ class Curation:
         self._settings = settings(self._work, manifest, self._endpoint, self._size)
 
     def first_nights(self, server: int) -> None:
-        """Curate, let people decide, and release 1.0.0."""
+        """Curate, let people look at all that is flagged before it is repaired, and release 1.0.0."""
         write_config(CONFIG, self._settings)
         plan = self._steps.run("dry run", "run", "--config", str(CONFIG), "--dry-run", "--json")
         self._told["dry_run"] = json.loads(plan)
         self._night("first night: curate and fill the queue", server)
         self._people()
         self._settings["release"]["version"] = VERSIONS[0]
-        self._night("second night: decisions in, release 1.0.0", server)
+        self._settings["release"]["gate"] = {"identifying_text": "mask"}
+        self._settings["screening"]["on_fail"] = "drop"
+        self._night("second night: decisions in, leaks repaired, release 1.0.0", server)
 
     def second_version(self, server: int) -> None:
         """Add slides, withdraw a patient, change a threshold, and release 1.1.0."""

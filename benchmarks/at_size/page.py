@@ -92,8 +92,8 @@ def _nights(told: Told) -> str:
 
 
 def _leaks(told: Told) -> str:
-    first, last = (told["nights"][at]["screening"]["rounds"] for at in (0, -1))
-    rounds = (("first night, before repair", first[0]), ("first night, after", first[-1]), ("last night", last[-1]))
+    first, second, last = (night["screening"]["rounds"] for night in told["nights"])
+    rounds = (("first night, nothing repaired", first[0]), ("second, repaired", second[-1]), ("third", last[-1]))
     rows = []
     for name, found in rounds:
         said = found["summary"]
@@ -102,7 +102,13 @@ def _leaks(told: Told) -> str:
         certified = f"{said['certifier']} {said['certifier_accuracy']:.3f}: {said['certifier_verdict']}"
         rows.append((name, said["items"], cells, said["flagged"], strongest, certified))
     head = ("when", "questions", "cells", "flagged", "strongest reader (chance .25)", "certifier")
-    return "## What text alone tells\n\n" + table(head, rows)
+    repairs = [
+        (night["name"].partition(":")[0], row["cell"], row["round"], row["operation"], ", ".join(row["cues"][:2]))
+        for night in told["nights"]
+        for row in night["screening"]["repairs"]
+    ]
+    told_of = table(("night", "cell", "round", "repair", "by its cues"), repairs)
+    return "## What text alone tells\n\n" + table(head, rows) + "\n" + told_of
 
 
 def _people(told: Told) -> str:
