@@ -232,6 +232,22 @@ def _at_chance(cell: str, hits: NDArray[Any], blocks: Sequence[str]) -> Claim:
     return claim(name, mean, "accuracy", "upper end <= 0.30", upper <= 0.30)
 
 
+def staying(graph: Graph) -> Claim:
+    """Return how many questions stay of patients who stay, when one of 20 patients leaves and two come."""
+    fields, shares = demo_fields(40, 20, 3), GenerationConfig().splits.model_dump()
+    patients = sorted({field.patient_id for field in fields})
+    asked: list[dict[str, Question]] = []
+    splits: dict[str, str] = {}
+    for absent in (patients[-2:], patients[:1]):
+        there = [field for field in fields if field.patient_id not in absent]
+        counts = Counter(field.patient_id for field in there)
+        splits |= assign_splits(counts, shares=shares, seed=0, known=splits)
+        rows, _ = write_questions(there, splits, graph, load_vocabulary(), GenerationConfig())
+        asked.append({row.question_id: row for row in rows if row.patient_id not in {*patients[-2:], patients[0]}})
+    stay = len(asked[0].keys() & asked[1].keys()) / len(asked[0])
+    return claim("questions that stay when one patient leaves and two come", stay, "share", ">= 0.99", stay >= 0.99)
+
+
 def text_claims(fields: list[Field], graph: Graph) -> Iterable[Claim]:
     """Yield what is measured on captions and perturbations."""
     captions, rows, reasoned = write_texts(fields, graph)
@@ -265,7 +281,7 @@ def main() -> None:
     splits = assign_splits(Counter(field.patient_id for field in fields), shares=shares, seed=0)
     few = fields[::3] if arguments.quick else fields
     claims = [*question_claims(fields, splits, graph, 800 if arguments.quick else 2000), *text_claims(few, graph)]
-    claims += report_claims(graph)
+    claims += [staying(graph), *report_claims(graph)]
     claims += worded_claims(of_their_own, fields, splits, graph)
     claims += scripted_claims(200 if arguments.quick else 1000)
     tell(claims)
