@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.errors import StoreError
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds
 from tasks.releases.duplicates import near_duplicates
@@ -84,7 +85,11 @@ def earlier_versions(store: ReleaseStore, dataset: str, version: str) -> list[Re
 
 
 def register_earlier_splits(connection: duckdb.DuckDBPyConnection, earlier: Sequence[Release]) -> None:
-    """Add the table `earlier_splits`: patient, split and version of every slide of earlier versions."""
+    """Add the table `earlier_splits`: patient, split and version of every slide of earlier versions.
+
+    Raises:
+        StoreError: an earlier version lacks one of its files of slides.
+    """
     found = {
         (str(patient), str(entry["split"]), release.version)
         for release in earlier
@@ -97,6 +102,10 @@ def register_earlier_splits(connection: duckdb.DuckDBPyConnection, earlier: Sequ
 
 
 def _patients(release: Release, path: str) -> list[str]:
-    with release.open(path) as stream:
-        found: list[str] = pq.read_table(stream, columns=["patient_id"])["patient_id"].unique().to_pylist()
+    try:
+        with release.open(path) as stream:
+            found: list[str] = pq.read_table(stream, columns=["patient_id"])["patient_id"].unique().to_pylist()
+    except FileNotFoundError as error:
+        remedy = "restore it, or remove that version's folder whole"
+        raise StoreError(f"{release.name} lacks {path}, which says who stands in which split", remedy=remedy) from error
     return found

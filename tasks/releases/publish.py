@@ -57,8 +57,10 @@ def _publish(
 ) -> Release:
     with open_database(candidate, folder, config.workers) as connection:
         exists = config.version in versions(place, config.dataset)
-        earlier = earlier_versions(place, config.dataset, config.version)
-        report = None if exists else check_all(connection, candidate, config.gate, config.workers, earlier)
+        report = None
+        if not exists:
+            earlier = earlier_versions(place, config.dataset, config.version)
+            report = check_all(connection, candidate, config.gate, config.workers, earlier)
         if report is not None and not report.passed:
             raise refuse(candidate, config, report, place)
         edition = Edition(candidate, config, place, created)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from schemas.arrow import schema_of
-from schemas.errors import GateError, InputError, VersionExistsError
+from schemas.errors import GateError, InputError, StoreError, VersionExistsError
 from schemas.ids import file_sha256
 from schemas.records import TABLES
 from tasks.releases.candidate import Candidate
@@ -157,6 +157,18 @@ def test_a_patient_keeps_the_split_of_earlier_versions_until_the_major_number_ch
     with pytest.raises(GateError) as refused:  # its questions too stand in another split than it
         publish(moved, config.model_copy(update={"version": version}), shared_store)
     assert ("patients_keep_their_split" not in str(refused.value)) is kept
+
+
+def test_an_earlier_version_without_its_slides_is_named_before_anything_is_published(
+    shared_store: Path, candidate: Candidate, config: ReleaseConfig, published: Release
+) -> None:
+    older = open_release(shared_store, published.dataset, published.version)
+    lost = older.tables["slides"]["files"][0]["path"]
+    (older.path / lost).unlink()
+    with pytest.raises(StoreError, match=f"{older.name} lacks {lost}"):
+        publish(candidate, config.model_copy(update={"version": "1.9.0"}), shared_store)
+    assert [release.version for release in list_releases(shared_store)] == [older.version]
+    assert publish(candidate, config.model_copy(update={"version": "2.0.0"}), shared_store).version == "2.0.0"
 
 
 def test_versions_are_listed_by_precedence_and_latest_is_the_highest(
