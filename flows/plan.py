@@ -18,6 +18,7 @@ from kg.sources import register
 from schemas.records import Rejection
 from tasks.bucket_shards import BucketShardStore
 from tasks.digests import remembered_sha256
+from tasks.generation.report_files import names_patients
 from tasks.screening.causal_model import model_fingerprint
 from tasks.settings import code_version
 from tasks.splits import assign_splits, read_splits
@@ -109,8 +110,8 @@ class Plan:
         return [(path, patient, self._file(root / path)) for path, patient in sorted(files.items())]
 
     def _reports_of(self, patient: str) -> list[tuple[str, str, str | None]]:
-        """Return the files that may hold reports of a patient: only those of plain text can name no other one."""
-        return [file for file in self._report_inputs if file[1] == patient or not file[0].lower().endswith(".txt")]
+        """Return the files that may hold reports of a patient."""
+        return [file for file in self._report_inputs if file[1] == patient or names_patients(file[0])]
 
     def report_files(self) -> tuple[dict[str, str], Path]:
         """Return the report files (relative path -> patient) and the folder that they are relative to."""

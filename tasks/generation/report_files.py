@@ -138,3 +138,8 @@ READERS: dict[str, Callable[[str, str], Iterator[RawReport]]] = {
     ".csv": _read_csv,
 }
 """Reader by file suffix: (text, path relative to the root) -> raw reports in file order."""
+
+
+def names_patients(path: str) -> bool:
+    """Return whether a file of this name may say itself whose reports it holds: plain text cannot."""
+    return not path.lower().endswith(".txt")
