@@ -101,15 +101,15 @@ def test_the_digest_of_columns_sees_names_and_types_but_not_their_order() -> Non
 
 def test_a_fingerprint_sees_the_names_columns_and_rows_of_tables_and_the_lexicon() -> None:
     table = {"columns_sha256": "a", "rows_sha256": "b"}
-    given: list[tuple[dict[str, dict[str, str]], str | None]] = [
+    releases: list[tuple[dict[str, dict[str, str]], str | None]] = [
         ({"x": table, "y": table}, None),
         ({"x": table, "y": table}, "c"),
         ({"x": table, "z": table}, None),
         ({"x": table, "y": table | {"columns_sha256": "c"}}, None),
         ({"x": table, "y": table | {"rows_sha256": "c"}}, None),
     ]
-    assert len({fingerprint(*one) for one in given}) == len(given)
-    assert fingerprint({"y": table, "x": table}, None) == fingerprint(*given[0])
+    assert len({fingerprint(*one) for one in releases}) == len(releases)
+    assert fingerprint({"y": table, "x": table}, None) == fingerprint(*releases[0])
 
 
 def test_the_digest_of_a_row_is_that_of_the_text_which_the_documentation_gives() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from tasks.screening import lora
-from tasks.screening.causal_model import load_model
+from tasks.screening.causal_model import CausalModel, load_model
 from tasks.screening.config import LoraConfig
 from tasks.screening.forked import Fork
 from tasks.screening.items import Floats, Item, panel_of
@@ -79,9 +80,9 @@ def test_questions_of_one_text_are_read_once_and_each_option_gets_its_own_score(
     read: list[int] = []
     reading = lora._read
 
-    def count(*arguments: object) -> list[Floats]:
-        read.append(len(arguments[1]))  # type: ignore[arg-type]
-        return reading(*arguments)  # type: ignore[arg-type]
+    def count(loaded: CausalModel, forks: Sequence[Fork], budget: int) -> list[Floats]:
+        read.append(len(forks))
+        return reading(loaded, forks, budget)
 
     monkeypatch.setattr(lora, "_read", count)
     panel, fold = panel_of(many), np.tile(np.arange(10) % 2, 3)
