@@ -65,7 +65,7 @@ class Diff:
             lines += [f"  {column} differs in {n}" for column, n in table.columns_changed.items()]
         lines += self.schema + self.verdicts + self.sources
         if quiet := len(self.metrics) - len(self.verdicts):
-            lines.append(f"{quiet} other results of readers differ, none by a failure; --json names them")
+            lines.append(f"other results of readers that differ, none by a failure: {quiet}; --json names them")
         return lines if len(lines) > 1 else [*lines, "nothing changed"]
 
 

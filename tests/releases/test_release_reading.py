@@ -58,7 +58,7 @@ def test_a_diff_counts_rows_by_key_and_says_why_they_went(
     assert (found.tables["rejections"].added, found.tables["rejections"].removed) == (2, 0)
     assert found.metrics == ["forest on correspondence/pattern/rules: 0.500 (pass, n = 12) -> 0.520 (pass, n = 12)"]
     assert found.verdicts == []
-    assert "1 other results of readers differ, none by a failure; --json names them" in found.lines()
+    assert "other results of readers that differ, none by a failure: 1; --json names them" in found.lines()
     assert found.sources == ["source starter graph changed"]
     assert found.schema == []
     assert "  removed as rejected_by_reviewer: 2" in found.lines()
@@ -101,7 +101,7 @@ def test_a_change_of_the_whole_or_by_a_failure_tells_and_the_others_are_counted(
     assert [line.split(":")[0] for line, tells in changes if not tells] == ["r on b", "r on c", "r on d", "r on e"]
     assert [line.split(":")[0] for line, tells in changes if tells] == ["r on a", "r on all", "kappa"]
     found = Diff("1", "2", {}, [], [line for line, _ in changes], [line for line, tells in changes if tells], [])
-    assert found.lines()[-1].startswith("4 other results of readers")
+    assert found.lines()[-1].startswith("other results of readers that differ, none by a failure: 4;")
 
 
 @pytest.mark.parametrize("part", ["schema", "metrics", "sources"])
