@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import InputError
+from schemas.records import TABLES
 from tasks.releases.extras import need
 from tasks.releases.published import published_schema
-from tasks.releases.pull import fetch
+from tasks.releases.pull import PART, fetch, strangers
 from tasks.releases.read import Release
 
+DATA = "data"
+SHARD = re.compile(rf"{DATA}/({'|'.join(TABLES)})/\w+-\d{{5}}-of-\d{{5}}\.parquet({re.escape(PART)})?")
 ATTRIBUTES = "*.parquet filter=lfs diff=lfs merge=lfs -text\n*.png filter=lfs diff=lfs merge=lfs -text\n"
 
 
@@ -22,11 +26,18 @@ def export_hub(release: Release, to: Path) -> Path:
 
     Args:
         release: a release of any store.
-        to: folder, new or from an earlier export of the same release.
+        to: folder, new or of an earlier export; tables of another version are removed from it, for the Hub would serve
+            them beside these, with the rows of whoever has withdrawn since.
 
     Raises:
+        InputError: the folder's `data` holds something else; nothing is removed or copied.
         StoreError: a file of the release is missing or altered.
     """
+    foreign = strangers(to, {entry["path"] for entry in release.entries()}, DATA)
+    if strange := [path for path in foreign if not SHARD.fullmatch(path)]:
+        raise InputError(f"{to.name} holds {strange[0]}, which is of no release", remedy="export to a new folder")
+    for path in foreign:
+        (to / path).unlink()
     for entry in release.entries():
         fetch(release, entry, to / entry["path"])
     (to / ".gitattributes").write_text(ATTRIBUTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,7 @@ def pull(release: Release, to: Path) -> Release:
     there = to / MANIFEST
     if there.exists() and there.read_bytes() != manifest:
         raise InputError(f"{to.name} holds another release", remedy="pull into a new folder")
-    wanted = {entry["path"] for entry in release.entries()} | {MANIFEST}
-    found = {path.relative_to(to).as_posix().removesuffix(PART) for path in to.rglob("*") if path.is_file()}
-    if foreign := sorted(found - wanted):
+    if foreign := strangers(to, {entry["path"] for entry in release.entries()} | {MANIFEST}):
         raise InputError(
             f"{to.name} holds {foreign[0]}, which is not of {release.name}", remedy="pull into a new folder"
         )
@@ -47,6 +46,18 @@ def pull(release: Release, to: Path) -> Release:
     part.write_bytes(manifest)
     part.replace(there)
     return open_release(to)
+
+
+def strangers(folder: Path, wanted: Set[str], under: str = "") -> list[str]:
+    """Return, sorted, the paths of a folder's files that are none of those wanted, nor parts of them.
+
+    Args:
+        folder: where to look; it need not be there.
+        wanted: paths relative to it.
+        under: subfolder to look in alone.
+    """
+    found = {path.relative_to(folder).as_posix() for path in (folder / under).rglob("*") if path.is_file()}
+    return sorted(path for path in found if path.removesuffix(PART) not in wanted)
 
 
 def fetch(release: Release, entry: dict[str, Any], place: Path) -> None:

@@ -32,6 +32,23 @@ def test_an_export_for_the_hub_holds_card_data_and_what_git_needs(published: Rel
     export_hub(published, folder)
 
 
+def test_an_export_leaves_no_table_of_an_earlier_version_and_touches_no_file_of_anybody_else(
+    published: Release, tmp_path: Path
+) -> None:
+    tiles = tmp_path / "hub" / "data" / "tiles"
+    tiles.mkdir(parents=True)
+    older = ["train-00000-of-00003.parquet", "train-00001-of-00003.parquet.part"]
+    for name in (*older, "train-of-mine.parquet"):
+        (tiles / name).write_bytes(b"a patient who withdrew")
+    with pytest.raises(InputError, match="hub holds data/tiles/train-of-mine.parquet, which is of no release"):
+        export_hub(published, tmp_path / "hub")
+    assert len(list((tmp_path / "hub").rglob("*"))) == 5  # as it was: two folders, three files
+    (tiles / "train-of-mine.parquet").unlink()
+    export_hub(published, tmp_path / "hub")
+    there = {f"data/tiles/{path.name}" for path in tiles.iterdir()}
+    assert there == {entry["path"] for entry in published.tables["tiles"]["files"]}
+
+
 @pytest.mark.filterwarnings("ignore")  # of the libraries that pyiceberg stands on
 def test_versions_are_snapshots_of_an_iceberg_table_and_no_file_is_copied(
     rows: Rows, build: Build, shared_store: Path, config: ReleaseConfig, tmp_path: Path

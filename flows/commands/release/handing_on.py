@@ -48,7 +48,9 @@ def export(
     if hf:
         export_hub(release, hf)
         facts["hf"] = hf.name
-        lines.append(f"{release.name} is in {hf}; push it with: hf upload OWNER/NAME {hf} --repo-type dataset")
+        lines.append(
+            f"{release.name} is in {hf}; push it with: hf upload OWNER/NAME {hf} --repo-type dataset --delete 'data/*'"
+        )
     if iceberg and warehouse:
         with closing(sql_catalog(iceberg, warehouse)) as catalog:
             snapshots = export_iceberg(release, catalog)
