@@ -39,7 +39,8 @@ from tasks.releases.gate import GateReport, run_gate
 from tasks.releases.read import Release
 from tasks.releases.stores import open_store
 from tasks.releases.verify import verify
-from tasks.store import ROW_GROUP, settle, write_parquet
+from tasks.scratch import settle
+from tasks.store import ROW_GROUP, write_parquet
 
 ROOT = Path(__file__).resolve().parents[1]
 DRIVER = ROOT / "tests" / "releases" / "release_driver.py"

@@ -9,15 +9,14 @@ small request, once on each machine, not its tiles.
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import MissingExtraError, StoreError
 from schemas.ids import digest, file_sha256
 from tasks.bucket import Bucket
+from tasks.scratch import draft_of
 from tasks.store import SUMMARY, Shard, ShardInfo, ShardStore
 
 
@@ -28,17 +27,16 @@ class _Origin:
 
     def fetch(self, name: str, sha256: str, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(prefix=f".{name}.", dir=place.parent)
-        os.close(descriptor)
+        draft = draft_of(place)
         try:
-            self.bucket.download(path := _named(self.shard, name, sha256), Path(partial))
-            if file_sha256(Path(partial)) != sha256:
+            self.bucket.download(path := _named(self.shard, name, sha256), draft)
+            if file_sha256(draft) != sha256:
                 raise self._broken(place.parent, f"{path} is not what its summary says")
-            Path(partial).replace(place)
+            draft.replace(place)
         except FileNotFoundError as error:
             raise self._broken(place.parent, f"{path} is missing") from error
         finally:
-            Path(partial).unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
 
     def _broken(self, folder: Path, problem: str) -> StoreError:
         shutil.rmtree(folder, ignore_errors=True)  # so that the next run asks the bucket what it holds
@@ -85,7 +83,19 @@ class BucketShardStore(ShardStore):
                 return None
             self._adopt(place, info)
             here = Shard(place, info)
-        return Shard(place, here.info, _Origin(self.bucket, f"{stage}/{key}"))
+        return self._fetching(here.info)
+
+    def look(self, stage: str, key: str) -> Shard | None:
+        """Return the shard of this machine, else of the bucket; nothing is uploaded, tables come as they are read."""
+        here = super().look(stage, key)
+        if here is not None and not self._mark(self.root / stage / key).exists():
+            return here
+        info = here.info if here else self._shared(stage, key)
+        return self._fetching(info) if info else None
+
+    def _fetching(self, info: ShardInfo) -> Shard:
+        shard = f"{info.stage}/{info.key}"
+        return Shard(self.root / shard, info, _Origin(self.bucket, shard))
 
     def _mark(self, folder: Path) -> Path:
         """Return the file that says that what lies in a folder is what this bucket holds."""
@@ -118,10 +128,9 @@ class BucketShardStore(ShardStore):
             if (folder / name).exists() and file_sha256(folder / name) != sha256:
                 (folder / name).unlink(missing_ok=True)
         for path, content in ((folder / SUMMARY, info.to_bytes()), (self._mark(folder), b"")):
-            descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
-            os.close(descriptor)
-            Path(partial).write_bytes(content)
-            Path(partial).replace(path)
+            draft = draft_of(path)
+            draft.write_bytes(content)
+            draft.replace(path)
 
     def _publish(self, folder: Path, info: ShardInfo) -> ShardInfo:
         there = self._share(folder, info)

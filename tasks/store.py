@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
-import stat
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +23,7 @@ from schemas.arrow import from_table, schema_of, to_table
 from schemas.errors import CountsError, StoreError
 from schemas.ids import digest, file_sha256
 from schemas.records import Rejection
+from tasks.scratch import made_aside, remove_stale, settle
 
 Record = TypeVar("Record")
 
@@ -205,6 +202,10 @@ class ShardStore:
             raise StoreError(f"{SUMMARY} of {stage}/{key} is torn", remedy="delete that folder and rerun") from error
         return Shard(folder, info)
 
+    def look(self, stage: str, key: str) -> Shard | None:
+        """Return the shard as `find` does, but leave the store as it is: for a plan that does no work."""
+        return ShardStore.find(self, stage, key)
+
     def open(self, stage: str, key: str) -> Shard:
         """Return a shard whose work is known to be done.
 
@@ -225,10 +226,8 @@ class ShardStore:
         """
         if found := self.find(stage, key):
             return found.info, True
-        (self.root / stage).mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=self.root / stage))
         started = time.monotonic()
-        try:
+        with made_aside(self.root / stage / key) as folder:
             writer = ShardWriter(folder)
             make(writer)
             info = ShardInfo(
@@ -246,8 +245,6 @@ class ShardStore:
             (folder / SUMMARY).write_bytes(info.to_bytes())
             settle(*folder.rglob("*"), folder)
             there = self._publish(folder, info)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         _log.info("%s: %d in, %d out in %.1f s", stage, info.items_in, info.items_out, info.wall_s, extra=asdict(info))
         return there, there != info
 
@@ -264,34 +261,3 @@ class ShardStore:
     def sweep(self, older_than_s: float = 86_400.0) -> int:
         """Remove hidden folders that killed makers left behind; return how many."""
         return remove_stale(self.root.glob("*/.*"), older_than_s)
-
-
-def settle(*paths: Path) -> None:
-    """Wait until files and folders are on the disk.
-
-    A rename can reach the disk before the bytes that it publishes: after a power cut they would be there, torn.
-    """
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def remove_stale(paths: Iterable[Path], older_than_s: float) -> int:
-    """Remove those of the folders that nobody has changed for so long; return how many.
-
-    A folder may vanish at any moment: its owner, or another sweeper, has removed it.
-    """
-    limit = time.time() - older_than_s
-    removed = 0
-    for path in paths:
-        try:
-            state = path.stat()
-        except FileNotFoundError:
-            continue
-        if stat.S_ISDIR(state.st_mode) and state.st_mtime < limit:
-            shutil.rmtree(path, ignore_errors=True)
-            removed += 1
-    return removed

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from schemas.errors import StoreError
-from tasks.store import remove_stale, settle
+from tasks.scratch import remove_stale, settle
 
 MANIFEST = "manifest.json"
 OBJECTS = "objects"

@@ -99,6 +99,20 @@ def test_what_was_made_before_the_bucket_was_named_is_shared(s3: Any, tmp_path: 
     assert BucketShardStore(tmp_path / "two", SHARDS).open("tiling", "k").table("numbers").num_rows == 1000
 
 
+def test_who_looks_shares_nothing_and_fetches_what_it_reads(s3: Any, tmp_path: Path) -> None:
+    ShardStore(tmp_path / "one").ensure("tiling", "mine", numbers)
+    one, two = (BucketShardStore(tmp_path / name, SHARDS) for name in ("one", "two"))
+    assert one.look("tiling", "mine")
+    assert two.look("tiling", "mine") is None
+    assert one.ensure("tiling", "k", numbers)[1] is False
+    found = two.look("tiling", "k")
+    assert found
+    assert not (tmp_path / "two").exists()
+    assert found.table("numbers").num_rows == 1000
+    assert plain_files(tmp_path / "two") == {"numbers.parquet"}
+    assert plain_files(two.open("tiling", "k").folder) == {SUMMARY, *found.info.sha256}
+
+
 def test_a_full_disk_is_not_waited_for(s3: Any) -> None:
     bucket = Bucket(SHARDS)
     bucket.create("some", bytes(1 << 20))

@@ -11,7 +11,8 @@ import pytest
 
 from schemas.errors import CountsError, StoreError
 from schemas.records import Rejection
-from tasks.store import ShardStore, ShardWriter, remove_stale, shard_key
+from tasks.scratch import remove_stale
+from tasks.store import ShardStore, ShardWriter, shard_key
 
 
 def numbers(out: ShardWriter) -> None:
@@ -74,6 +75,27 @@ def test_killed_in_the_middle_the_work_is_simply_not_done(tmp_path: Path) -> Non
     store.ensure("tiling", "k", numbers)
     assert store.sweep(older_than_s=-1) == 1
     assert [path.name for path in (tmp_path / "tiling").iterdir()] == ["k"]
+
+
+def test_a_maker_that_takes_longer_than_a_day_keeps_its_folder(tmp_path: Path) -> None:
+    store = ShardStore(tmp_path)
+
+    def waits(out: ShardWriter) -> None:
+        assert store.sweep(older_than_s=-1) == 0  # a training writes nothing before its end
+        numbers(out)
+
+    store.ensure("tiling", "k", waits)
+    assert store.open("tiling", "k").table("numbers").num_rows == 1000
+
+
+def test_a_shard_can_be_read_by_whom_the_umask_lets_read(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        ShardStore(tmp_path).ensure("tiling", "k", numbers)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "tiling").rglob("*")}
+    assert modes == {"k": 0o750, "shard.json": 0o640, "numbers.parquet": 0o640, "rejections.parquet": 0o640}
 
 
 def test_what_vanishes_while_it_is_swept_is_passed_over(tmp_path: Path) -> None:
