@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,12 @@ import click
 from flows.commands.options import json_option, say
 from schemas.errors import InputError
 
-_EXTRAS = {
-    "train": ("torch",),
-    "llm": ("transformers", "trl", "peft", "datasets", "openai", "tenacity"),
-    "gate": ("great_expectations", "pandas", "pyiceberg"),
-    "scale": ("s3fs", "boto3"),
-    "review": ("argon2", "uvicorn"),
-}
 _BASE = (
     "prefect", "openslide-python", "openslide-bin", "tiffslide", "tifffile", "simplejpeg", "opencv-python-headless",
     "pyarrow", "duckdb", "networkx", "rdflib",
 )  # fmt: skip
+_PIP = "pip install -c constraints.txt"
+_FOR_DEVELOPERS = {"test", "check"}
 
 
 @click.command(name="doctor")
@@ -34,16 +30,14 @@ def command(slide: str | None, as_json: bool) -> None:
     """Say what is installed, which extras are ready, and (with --slide) how a slide would be read."""
     result: dict[str, Any] = {
         "packages": {name: _version(name) for name in _BASE},
-        "extras": {
-            extra: [name for name in names if not importlib.util.find_spec(name)] for extra, names in _EXTRAS.items()
-        },
+        "extras": {extra: [name for name in names if not _version(name)] for extra, names in _extras().items()},
         "cores": len(os.sched_getaffinity(0)),
         "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
         "gpu": _gpu(),
     }
     lines = [f"{name:<24}{found or 'missing'}" for name, found in result["packages"].items()]
     for extra, missing in result["extras"].items():
-        state = "ready" if not missing else f"missing {', '.join(missing)}: pip install -e '.[{extra}]'"
+        state = "ready" if not missing else f"missing {', '.join(missing)}: {_PIP} -e '.[{extra}]'"
         lines.append(f"[{extra}]".ljust(24) + state)
     lines += [
         f"{'cores':<24}{result['cores']}",
@@ -61,6 +55,17 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _extras() -> dict[str, list[str]]:
+    """Return the packages of every extra that a user may want, as the installed project declares them."""
+    extras: dict[str, list[str]] = {}
+    for requirement in requires("slidesmith") or []:
+        extra = re.search(r"extra == ['\"]([\w-]+)", requirement)
+        name = re.match(r"[\w.-]+", requirement)
+        if extra and name and extra[1] not in _FOR_DEVELOPERS:
+            extras.setdefault(extra[1], []).append(name[0])
+    return extras
 
 
 def _gpu() -> str:

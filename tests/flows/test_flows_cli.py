@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from flows.commands import doctor
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
@@ -91,13 +92,20 @@ def test_a_verb_that_does_not_exist_is_named() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_doctor_speaks_to_people_and_to_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_speaks_to_people_and_to_machines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["doctor", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert found["packages"]["prefect"]
-    assert set(found["extras"]) == {"train", "llm", "gate", "scale", "review"}
+    assert {"train", "llm", "gate", "scale", "review"} <= set(found["extras"])
+    assert not {"test", "check"} & set(found["extras"])
+    monkeypatch.setattr(
+        doctor, "requires", lambda _: ["torch==2; extra == 'train'", "no-such-package; extra == 'clip'"]
+    )
     main(["doctor"])
-    assert "[train]" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "[train] ready [clip] missing no-such-package: pip install -c constraints.txt -e '.[clip]'" in said
 
 
 @pytest.mark.slide
