@@ -36,7 +36,7 @@ class OpenClipDualEncoder(DualEncoder):
             open_clip: Any = importlib.import_module("open_clip")
         except (ImportError, RuntimeError) as error:  # a torchvision that does not fit torch raises RuntimeError
             raise MissingExtraError(
-                f"encoder {name} needs open_clip", remedy="pip install --no-deps open_clip_torch timm torchvision"
+                f"encoder {name} needs open_clip", remedy="pip install -c constraints.txt -e '.[clip]' in the checkout"
             ) from error
         try:
             self.clip: Any = open_clip.create_model(name, pretrained=pretrained, force_image_size=None)
