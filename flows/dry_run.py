@@ -1,4 +1,4 @@
-"""`--dry-run`: what a run would do, what is done already, and what it would ask of endpoints; nothing is written."""
+"""`--dry-run`: what a run would do, what is done, and what it would ask of endpoints; no work is done or shared."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dry_run_lines(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     todo: Counter[str] = Counter()
     done: Counter[str] = Counter()
     for stage, key in plan.shards():
-        (done if plan.store.find(stage, key) else todo)[stage] += 1
+        (done if plan.store.look(stage, key) else todo)[stage] += 1
     stages = list(dict.fromkeys(stage for stage, _ in plan.shards()))
     asked = expected_calls(plan)
     result = {
@@ -46,11 +46,11 @@ def expected_calls(plan: Plan) -> Rehearsed:
     Work that is done asks nothing; what depends on work that is not done is named among the unknown.
     """
     config = plan.config
-    questions = plan.store.find("questions", plan.questions)
-    written = questions is not None and all(plan.store.find("texts", key) for key in plan.texts)
+    questions = plan.store.look("questions", plan.questions)
+    written = questions is not None and all(plan.store.look("texts", key) for key in plan.texts)
     found = Rehearsed() if written else rehearse_generation(config)
     screening = config.screening
-    if plan.store.find("screening", plan.screening):
+    if plan.store.look("screening", plan.screening):
         return found
     if screening.endpoint is not None and questions is None:
         found.unknown.append("calls of screening's reader: the questions are not written yet")

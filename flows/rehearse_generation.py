@@ -48,8 +48,8 @@ def rehearse_generation(config: RunConfig) -> Rehearsed:
     endpoint = config.generation.endpoint
     if endpoint is None:
         return found
-    shards = [plan.store.find("tiling", key) for key in plan.tiling]
-    graph = plan.store.find("graph", plan.graph)
+    shards = [plan.store.look("tiling", key) for key in plan.tiling]
+    graph = plan.store.look("graph", plan.graph)
     if missing := sum(shard is None for shard in shards):
         found.unknown.append(f"calls for {missing} of {len(shards)} slides: they are not tiled yet")
     if graph is None:
@@ -69,14 +69,14 @@ def rehearse_generation(config: RunConfig) -> Rehearsed:
 
 def _fields(plan: Plan, place: int, tiles: Shard, graph: Shard, rehearsal: Rehearsal) -> list[Field]:
     """Return a slide's fields with features: those of the shard, else as they can be had without a call."""
-    done = plan.store.find("features", plan.features[place])
+    done = plan.store.look("features", plan.features[place])
     if done is not None:
         return done.records("fields", Field)
     inputs = slide_inputs(tiles)
     if inputs is None:
         return []
     source, config = plan.sources[place], plan.config
-    reports = plan.store.find("reports", plan.reports)
+    reports = plan.store.look("reports", plan.reports)
     evidence = Evidence(
         annotations=source.root / source.annotations if source.annotations else None,
         captions=read_expert_captions(config.captions) if config.captions else [],

@@ -14,6 +14,7 @@ from flows.config import DemoConfig, RunConfig, resolve_config
 from flows.limits import gpu_slots, slots
 from flows.plan import make_plan
 from flows.progress import progress
+from schemas.errors import StageFailedError
 from tasks.store import ShardInfo, ShardStore, ShardWriter
 from training.config import TrainingConfig
 
@@ -30,6 +31,11 @@ def train(store: ShardStore, key: str, release: str, config: TrainingConfig, *, 
         unfinished = store.root / "training" / key
         with progress("train", 100) as advance:
             result = train_contrastive(release, unfinished, config, lambda step, steps, _: advance(100 * step // steps))
+        if not result.finished:
+            raise StageFailedError(
+                f"training stopped after {result.steps} steps: `training.time_budget_s` is used up",
+                remedy="run again to go on from there",
+            )
         scores = measure(release, result.checkpoint)
         if not small:
             require_sight(scores)

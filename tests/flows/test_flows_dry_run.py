@@ -62,6 +62,16 @@ def test_without_an_endpoint_there_is_nothing_to_pay(planned: Any, capsys: pytes
     assert "without a call" in capsys.readouterr().out
 
 
+def test_tiles_that_were_made_before_the_bucket_was_named_stay_here_until_there_is_a_run(
+    planned: Any, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, plan = planned()
+    plan.store.ensure("tiling", plan.tiling[0], empty)
+    config, _ = planned(shards="s3://lab-bucket/shards", generation={"generator": "openai", "endpoint": ENDPOINT})
+    assert told(config, capsys)["shards"]["tiling"] == {"to_do": 5, "done": 1}
+    assert "Contents" not in s3.list_objects_v2(Bucket="lab-bucket")
+
+
 def test_what_screening_would_ask_is_counted_once_its_questions_are_written(
     planned: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

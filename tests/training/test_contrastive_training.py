@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from schemas.errors import FileFormatError, InputError
+from flows.train_model import train
+from schemas.errors import FileFormatError, InputError, StageFailedError
+from tasks.store import ShardStore
 from training.config import TrainingConfig
 from training.contrastive import TrainingResult, train_contrastive
 from training.model import load_model, read_checkpoint
@@ -92,6 +94,16 @@ def test_a_time_budget_stops_with_a_checkpoint_that_goes_on(
     last = train_contrastive(miniature, tmp_path, QUICK)
     assert (last.resumed_at, last.finished) == (1, True)
     assert same_state(last.checkpoint, whole.checkpoint)
+
+
+def test_a_run_whose_training_is_cut_short_keeps_no_model_and_says_how_to_go_on(
+    miniature: Path, tmp_path: Path
+) -> None:
+    cut = QUICK.model_copy(update={"time_budget_s": 0.001})
+    with pytest.raises(StageFailedError, match=r"`training\.time_budget_s` is used up; run again"):
+        train.fn(ShardStore(tmp_path), "k", str(miniature), cut, small=True)
+    assert ShardStore(tmp_path).find("model", "k") is None
+    assert list((tmp_path / "training" / "k").glob("checkpoint.pt"))
 
 
 def test_a_finished_run_is_not_done_again(whole: TrainingResult, miniature: Path) -> None:
