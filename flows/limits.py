@@ -14,6 +14,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from tasks.endpoint.config import EndpointConfig
+from tasks.screening.config import ScreeningConfig
 
 GPU = "gpu"
 _DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
@@ -53,3 +54,10 @@ def endpoint_slots(*endpoints: EndpointConfig | None) -> list[str]:
 def gpu_slots(*, wanted: bool) -> list[str]:
     """Return the limit of GPUs where one is wanted and this machine has one."""
     return [GPU] if wanted and any(driver.exists() for driver in _DRIVERS) else []
+
+
+def screening_slots(config: ScreeningConfig) -> list[str]:
+    """Return the limits of what reads and rewrites questions: its endpoints, and the GPU of its local models."""
+    reader = config.endpoint.endpoint if config.endpoint else None
+    wanted = any(model.device != "cpu" for model in config.local_models)
+    return [*endpoint_slots(reader, config.writer), *gpu_slots(wanted=wanted)]

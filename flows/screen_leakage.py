@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.config import RunConfig, resolve_config
-from flows.limits import endpoint_slots, gpu_slots, slots
+from flows.limits import screening_slots, slots
 from flows.plan import make_plan
 from tasks.screening.task import screen
 
@@ -20,7 +20,5 @@ def screen_leakage(config: RunConfig | Path) -> None:
     questions, graph = plan.store.open("questions", plan.questions), plan.store.open("graph", plan.graph)
     if plan.store.find("screening", plan.screening):
         return
-    section = settings.screening
-    asked = endpoint_slots(section.endpoint.endpoint if section.endpoint else None, section.writer)
-    with slots(*asked, *gpu_slots(wanted=any(model.device != "cpu" for model in section.local_models))):
-        screen(plan.store, plan.screening, questions, graph, section)
+    with slots(*screening_slots(settings.screening)):
+        screen(plan.store, plan.screening, questions, graph, settings.screening)

@@ -14,6 +14,7 @@ from flows.cli import main
 from flows.config import load_config
 from flows.plan import Plan, make_plan
 from schemas.records import Provenance, Question
+from tasks.review.events import new_event, write_events
 from tasks.store import ShardWriter
 
 pytest.importorskip("openai", reason="the extra [llm] is not installed")
@@ -98,3 +99,18 @@ def test_what_screening_would_ask_is_counted_once_its_questions_are_written(
     assert "screening         12" in capsys.readouterr().out
     plan.store.ensure("screening", plan.screening, empty)
     assert told(config, capsys)["endpoints"] == {}
+
+
+def test_edits_that_wait_to_be_screened_again_are_named(planned: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    config, plan = planned(screening={"endpoint": {"endpoint": ENDPOINT}})
+    plan.store.ensure("screening", plan.screening, empty)
+    line = "calls of screening's reader for questions that annotators rewrote"
+    assert line not in told(config, capsys)["not_counted"]
+    at = "2026-01-02T03:04:05Z"
+    blind = new_event("mcq_1", "ann", "blind", {"answer": 0}, at=at, previous="")
+    edit = {"decision": "edit", "edit": {"question": "What is seen?"}}
+    plan.decisions_file.parent.mkdir(parents=True, exist_ok=True)
+    write_events(
+        plan.decisions_file, [blind, new_event("mcq_1", "ann", "verdict", edit, at=at, previous=blind.event_id)]
+    )
+    assert line in told(config, capsys)["not_counted"]
