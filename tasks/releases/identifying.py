@@ -81,8 +81,12 @@ def _matches(text: str) -> Iterator[Identifier]:
 
 
 def mask(text: str) -> str:
-    """Return a text with `#` for every letter and digit of what could identify somebody; positions stay as they are."""
-    for span in identifiers(text):
-        hidden = re.sub(r"\w", "#", text[span.start : span.end])
-        text = text[: span.start] + hidden + text[span.end :]
+    """Return a text with `#` for every letter and digit of what could identify somebody; positions stay as they are.
+
+    What is found only once something else is masked (of two that overlap, the second) is masked too.
+    """
+    while spans := identifiers(text):
+        for span in spans:
+            hidden = re.sub(r"\w", "#", text[span.start : span.end])
+            text = text[: span.start] + hidden + text[span.end :]
     return text

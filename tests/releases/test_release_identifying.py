@@ -13,14 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import GateError
+from schemas.ids import canonical_json
 from schemas.records import Section
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds, ReleaseConfig
+from tasks.releases.database import open_database
 from tasks.releases.identifying import identifiers, mask
+from tasks.releases.masking import register_identifying
 from tasks.releases.publish import publish
+from tests.releases.sample_run import write_candidate
 
 Rows = dict[str, list[Any]]
 Build = Callable[[Rows], Candidate]
+TITLE = "addendum of 2023-04-17"
 
 
 @pytest.mark.parametrize(
@@ -68,12 +73,34 @@ def test_pathology_is_left_alone(text: str) -> None:
     assert found in ([], ["10/20/30"])  # three numbers with slashes can be a date
 
 
-@given(st.text(alphabet="Dr. JaneSmith2023-04/17,:MRN#\n", max_size=60))
-def test_masking_keeps_the_length_and_leaves_nothing_to_find(text: str) -> None:
+PIECES = (
+    *(
+        "Dr. ",
+        "Jane ",
+        "Q. ",
+        "Smith",
+        "Doe, ",
+        ", M.D.",
+        "signed by: ",
+        "Patient: ",
+        "MRN: ",
+        "case no. ",
+        "#",
+        "\n",
+        " ",
+    ),
+    *("2023-04-17", "4/17/23", "S23-10482", "078-05-1120", "555 010 4477", "a@b.org", "12 Baker Street", "93-year-old"),
+    *("#", "\n", " "),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_masking_hides_letters_and_digits_alone_and_leaves_nothing_to_find(text: str) -> None:
     masked = mask(text)
-    assert len(masked) == len(text)
-    for span in identifiers(masked):  # what is left was hidden behind what is masked now
-        assert "#" not in masked[span.start : span.end] or mask(masked) != masked
+    assert identifiers(masked) == []
+    assert all(new == old or (new == "#" and old.isalnum()) for old, new in zip(text, masked, strict=True))
+    first = identifiers(text)[:1]
+    assert not first or not any(c.isalnum() for c in masked[first[0].start : first[0].end])
 
 
 def named(rows: Rows) -> str:
@@ -95,14 +122,40 @@ def test_a_report_that_names_somebody_is_refused_and_the_message_does_not_repeat
     assert "Lopez" not in page.read_text() + str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("table", "told", "part"),
+    [
+        ("questions", lambda row, said: replace(row, options=(*row.options, said)), "options"),
+        ("reasoning", lambda row, said: replace(row, think=(replace(row.think[0], text=said),)), "steps"),
+        ("rejections", lambda row, said: replace(row, detail=said), "rejection"),
+        ("review_events", lambda row, said: replace(row, payload=canonical_json({"reason": said})), "review"),
+        ("reports", lambda row, said: replace(row, sections=(Section(said, ""),)), "section titles"),
+    ],
+)
+def test_no_published_text_goes_unread(rows: Rows, tmp_path: Path, table: str, told: Any, part: str) -> None:
+    said = "see the note of\nDr. Maria Lopez"
+    rows = {name: [told(rows[table][0], said)] if name == table else [] for name in rows}
+    with open_database(write_candidate(tmp_path / "shards", rows), tmp_path) as connection:
+        register_identifying(connection, look=True)
+        found = connection.execute("SELECT part, kind, first, last FROM identifying").fetchall()
+    assert found == [(part, "name", said.index("Dr."), len(said))]
+
+
 def test_where_told_to_reports_are_masked_and_their_spans_stay(
     rows: Rows, build: Build, config: ReleaseConfig, tmp_path: Path
 ) -> None:
     named(rows)
+    mention = next(row for row in rows["mentions"] if row.section)
+    rows["mentions"][rows["mentions"].index(mention)] = replace(mention, section=TITLE)
+    report = rows["reports"][0]
+    rows["reports"][0] = replace(report, sections=(*report.sections, Section(TITLE, "Glands.")))
     masking = config.model_copy(update={"gate": GateBounds(identifying_text="mask")})
     release = publish(build(rows), masking, tmp_path / "store")
-    texts = [s["text"] for row in pq.read_table(release.path / "data/reports").to_pylist() for s in row["sections"]]
-    assert "Seen by ##. ##### ##### on ####-##-##. Glandular architecture." in texts
+    sections = [s for row in pq.read_table(release.path / "data/reports").to_pylist() for s in row["sections"]]
+    assert "Seen by ##. ##### ##### on ####-##-##. Glandular architecture." in [s["text"] for s in sections]
+    assert "addendum of ####-##-##" in [s["title"] for s in sections]
+    mentions = pq.read_table(release.path / "data/mentions", columns=["section"])["section"].to_pylist()
+    assert (mentions.count("addendum of ####-##-##"), mentions.count(TITLE)) == (1, 0)
     everything = b"".join(path.read_bytes() for path in release.path.rglob("*") if path.is_file())
     assert b"Lopez" not in everything
 
