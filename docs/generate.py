@@ -18,13 +18,21 @@ from pydantic.fields import FieldInfo
 from flows.config import RunConfig
 from schemas.arrow import schema_of
 from schemas.records import TABLES
+from training.tuning_config import GrpoConfig, SftConfig
 
 DOCS = Path(__file__).resolve().parent
+_HEAD = ("| key | type | default | meaning |", "|---|---|---|---|")
 
 
 def data_dictionary() -> str:
     """Return the data dictionary as Markdown: every column of every table."""
-    lines = ["# Data dictionary", "", "Generated from `schemas/records/` by `python docs/generate.py`.", ""]
+    lines = [
+        "# Data dictionary",
+        "",
+        "Generated from `schemas/records/` by `python docs/generate.py`. In a release every table has a column `split`",
+        "as well: `train`, `val` or `test`, by patient; null where a row has no patient.",
+        "",
+    ]
     for name, record in TABLES.items():
         lines += [f"## {name}", "", (record.__doc__ or "").strip().splitlines()[0], ""]
         lines += ["| column | type | null | meaning |", "|---|---|---|---|"]
@@ -53,10 +61,14 @@ def configuration() -> str:
         "A run reads one YAML file. Unknown keys and values out of range are errors that name the key.",
         "Relative paths are relative to the file. Generated from the models by `python docs/generate.py`.",
         "",
-        "| key | type | default | meaning |",
-        "|---|---|---|---|",
+        *_HEAD,
+        *_keys(RunConfig, ""),
+        "",
     ]
-    return "\n".join([*lines, *_keys(RunConfig, ""), ""])
+    for title, verb, model in (("Supervised fine-tuning", "sft", SftConfig), ("GRPO", "grpo", GrpoConfig)):
+        lines += [f"## {title}", "", f"`slidesmith train {verb}` reads a YAML file of its own, with these keys.", ""]
+        lines += [*_HEAD, *_keys(model, ""), ""]
+    return "\n".join(lines)
 
 
 def _keys(model: type[BaseModel], prefix: str) -> list[str]:
@@ -64,16 +76,14 @@ def _keys(model: type[BaseModel], prefix: str) -> list[str]:
     for name, info in model.model_fields.items():
         sections = _sections(info.annotation)
         if sections and info.description:
-            rows.append(f"| `{prefix}{name}` | section | {_default(info)} | {info.description} |")
+            rows.append(f"| `{prefix}{name}` | section | {_default(info)} | {_meaning(info)} |")
         for section in sections:
             kind = (
                 section.model_fields["kind"].default if "kind" in section.model_fields and len(sections) > 1 else None
             )
             rows += _keys(section, f"{prefix}{name}({kind})." if kind else f"{prefix}{name}.")
         if not sections:
-            rows.append(
-                f"| `{prefix}{name}` | {_kind(info.annotation)} | {_default(info)} | {info.description or ''} |"
-            )
+            rows.append(f"| `{prefix}{name}` | {_kind(info.annotation)} | {_default(info)} | {_meaning(info)} |")
     return rows
 
 
@@ -106,6 +116,10 @@ def _word(hint: Any) -> str:
     return {"str": "text", "int": "integer", "float": "number", "bool": "yes or no", "Path": "path"}.get(
         hint.__name__, hint.__name__
     )
+
+
+def _meaning(info: FieldInfo) -> str:
+    return " ".join((info.description or "").split())  # a cell of a table is one line
 
 
 def _default(info: FieldInfo) -> str:

@@ -16,22 +16,22 @@ class TuningConfig(BaseModel):
     images: bool = Field(default=True, description="show the model the tiles; needs a vision-language model")
     image_px: int = Field(default=448, ge=28, le=2048, description="side of the images that the model is shown")
     steps: int = Field(default=-1, ge=-1, description="optimiser steps; -1 for whole epochs")
-    epochs: float = Field(default=1.0, gt=0)
+    epochs: float = Field(default=1.0, gt=0, description="passes over the training rows or prompts")
     batch: int = Field(default=4, ge=1, description="rows per device and forward pass")
-    accumulate: int = Field(default=1, ge=1)
-    lr: float = Field(default=1e-5, gt=0)
-    warmup_steps: int = Field(default=0, ge=0)
-    precision: Literal["fp32", "bf16"] = "bf16"
+    accumulate: int = Field(default=1, ge=1, description="forward passes that one optimiser step is gathered from")
+    lr: float = Field(default=1e-5, gt=0, description="peak learning rate")
+    warmup_steps: int = Field(default=0, ge=0, description="steps with a rising learning rate")
+    precision: Literal["fp32", "bf16"] = Field(default="bf16", description="arithmetic of weights and passes")
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = Field(
         default="auto", description="auto takes FlashAttention 2 where it is installed, in bf16 on a GPU"
     )
     checkpointing: bool = Field(default=False, description="recompute activations: less memory, about a third slower")
     deepspeed: str | None = Field(default=None, description="DeepSpeed configuration file")
     lora_rank: int = Field(default=0, ge=0, description="rank of LoRA adapters (needs peft); 0 tunes all weights")
-    save_steps: int = Field(default=200, ge=1)
-    seed: int = Field(default=0, ge=0)
+    save_steps: int = Field(default=200, ge=1, description="optimiser steps between checkpoints")
+    seed: int = Field(default=0, ge=0, description="same seed and release, same bits on a CPU")
     cpu: bool = Field(default=False, description="keep off the GPU")
-    tensorboard: bool = False
+    tensorboard: bool = Field(default=False, description="write curves for TensorBoard")
 
 
 class SftConfig(TuningConfig):
@@ -49,10 +49,12 @@ class GrpoConfig(TuningConfig):
         Shao et al., DeepSeekMath, 2024, 4.1: GRPO.
     """
 
-    source: Literal["questions", "reasoning"] = "questions"
+    source: Literal["questions", "reasoning"] = Field(
+        default="questions", description="what prompts are made of: questions of the release, or its reasoning samples"
+    )
     generations: int = Field(default=8, ge=2, description="completions per prompt: the group")
-    completion_tokens: int = Field(default=512, ge=1)
-    temperature: float = Field(default=1.0, gt=0)
+    completion_tokens: int = Field(default=512, ge=1, description="longest completion")
+    temperature: float = Field(default=1.0, gt=0, description="temperature that completions are drawn with")
     kl: float = Field(default=0.0, ge=0, description="weight of the divergence from the first policy")
     alpha: float = Field(default=0.5, ge=0, description="weight of the entity reward for reasoning samples")
     prompts: int | None = Field(default=None, ge=1, description="use the first so many prompts")
