@@ -28,6 +28,7 @@ from tasks.tiling.manifest import SlideSource, read_sources
 _SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
 _WRITING = ("tasks/generation", "tasks/endpoint", "kg")
 _PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "splits", "out", "shards", "releases"}
+_OF_NO_ROW = {"review": {"page_url"}, "release": {"workers"}}
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Plan:
         return self.config.generation.portable()
 
     def _dump(self, section: str) -> Any:
-        return getattr(self.config, section).model_dump(mode="json")
+        return getattr(self.config, section).model_dump(mode="json", exclude=_OF_NO_ROW.get(section))
 
     @cached_property
     def slides(self) -> str:
@@ -202,13 +203,13 @@ class Plan:
 
     @property
     def training_section(self) -> dict[str, Any]:
-        """The training section as plain data, empty where nothing is trained."""
-        return self.config.training.model_dump(mode="json") if self.config.training else {}
+        """What decides the model, as plain data; empty where nothing is trained."""
+        return self.config.training.portable() if self.config.training else {}
 
     @cached_property
     def run(self) -> str:
-        """Key of the whole run, the report included."""
-        return self._key("run", [self.release, self.model], {}, "tasks/report", "flows")
+        """Key of the whole run, the report and the link to the annotators' page included."""
+        return self._key("run", [self.release, self.model], self.config.review.page_url, "tasks/report", "flows")
 
     def shards(self) -> Iterator[tuple[str, str]]:
         """Yield (stage, key) of every shard in the order of the line."""
@@ -231,8 +232,12 @@ class Plan:
         yield from (shard for shard in self.shards() if shard[0] in stages)
 
     def portable_config(self) -> dict[str, Any]:
-        """Return the configuration without paths of this host, for manifests and lineage."""
-        plain = self.config.model_dump(mode="json", exclude=_PATH_KEYS)
+        """Return what the configuration says of a release's rows, for manifests and lineage: nothing of this host.
+
+        Where and how fast they are made, and what is trained from them, leave them as they are.
+        """
+        plain = self.config.model_dump(mode="json", exclude={*_PATH_KEYS, "runner", "training"})
+        plain |= {section: self._dump(section) for section in _OF_NO_ROW}
         plain["graph"].pop("sources_dir", None)
         plain["generation"] = self._writing
         plain["screening"] = self.config.screening.portable()

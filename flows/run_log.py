@@ -42,7 +42,7 @@ def recorded(config: RunConfig) -> Iterator[None]:
         "problem": "",
         "dataset": config.release.dataset,
         "version": config.release.version,
-        "config_sha256": digest(plan.portable_config()),
+        "config_sha256": digest(plan.portable_config(), plan.training_section),
         "code_version": code_version("schemas", "kg", "tasks", "flows", "training"),
     }
     path = config.out / FOLDER / f"{record['run_id']}.json"

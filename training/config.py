@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_FREE = {"checkpoint_steps", "device", "tensorboard", "threads", "time_budget_s"}
+"""What may differ between a run and its continuation."""
 
 
 class TrainingConfig(BaseModel):
@@ -69,6 +72,10 @@ class TrainingConfig(BaseModel):
         if not (self.described or self.looks):
             raise ValueError("width 0 and front_end none leave the encoder nothing to look at")
         return self
+
+    def portable(self) -> dict[str, Any]:
+        """Return what decides the model, for keys and for runs that go on: no device, no speed, no way of watching."""
+        return self.model_dump(mode="json", exclude=_FREE)
 
     @property
     def described(self) -> bool:

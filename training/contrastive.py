@@ -14,10 +14,6 @@ from training.release import Release
 if TYPE_CHECKING:
     from training.trainer import Progress
 
-_FREE = {"checkpoint_steps", "device", "tensorboard", "threads", "time_budget_s"}
-"""What may differ between a run and its continuation."""
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
     """What a training run leaves behind.
@@ -77,8 +73,7 @@ def train_contrastive(
     started = time.monotonic()
     source = Release(release)
     ranks = Ranks.join(gpu=pick_device(config.device).type == "cuda")
-    settings = config.model_dump(exclude=_FREE)
-    trainer = Trainer(source, out, config, ranks, identity=digest(source.fingerprint, settings, ranks.count))
+    trainer = Trainer(source, out, config, ranks, identity=digest(source.fingerprint, config.portable(), ranks.count))
     resumed_at = trainer.step
     trainer.run(progress, deadline=None if config.time_budget_s is None else started + config.time_budget_s)
     return TrainingResult(

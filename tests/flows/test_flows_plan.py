@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.config import GraphConfig, RunConfig
+from flows.candidate import split_of_every_patient
+from flows.config import GraphConfig, RunConfig, RunnerConfig
 from flows.plan import Plan, make_plan
 from kg.sources import register
+from schemas.records import Report
+from tasks.releases.config import ReleaseConfig
+from tasks.review.config import ReviewConfig
 from tasks.screening.config import ScreeningConfig
 from tasks.splits import write_splits
+from tasks.store import ShardWriter
 from training.config import TrainingConfig
 
 
@@ -73,6 +78,20 @@ def test_patients_keep_their_split_when_others_come_or_go(config: RunConfig, inp
     assert changed(later, make_plan(config)) == set()
 
 
+def test_a_patient_with_a_report_alone_trains_unless_they_have_a_split(config: RunConfig) -> None:
+    plan = make_plan(config)
+    known = plan.splits | {"p07": "test", "gone": "val"}
+    write_splits(plan.splits_file, known)
+
+    def make(out: ShardWriter) -> None:
+        found = [Report(f"report_{patient}", patient, ()) for patient in ("p01", "p07", "p20")]
+        out.write_records("reports", found, Report)
+        out.count(items_in=3, items_out=3, rejections=())
+
+    plan.store.ensure("reports", plan.reports, make)
+    assert split_of_every_patient(plan) == plan.splits | {"p07": "test", "p20": "train"}
+
+
 def test_an_ontology_that_is_not_named_counts_for_nothing(config: RunConfig) -> None:
     before = make_plan(config)
     assert before.graph
@@ -95,6 +114,25 @@ def test_a_night_without_training_makes_the_release_of_a_run_with_it_but_not_one
     assert trains.release == night.release
     screened = ScreeningConfig(families=("tfidf",))
     assert make_plan(config.model_copy(update={"screening": screened})).release != night.release
+
+
+def test_where_and_how_fast_a_run_works_is_in_no_key_and_in_no_manifest(config: RunConfig) -> None:
+    config = config.model_copy(update={"training": TrainingConfig()})
+    elsewhere = config.model_copy(
+        update={
+            "runner": RunnerConfig(kind="dask", workers=9, address="tcp://scheduler.lab:8786"),
+            "review": ReviewConfig(page_url="https://review.lab"),
+            "release": ReleaseConfig(workers=9),
+            "training": TrainingConfig(device="cpu", threads=2, tensorboard=True, checkpoint_steps=7, time_budget_s=60),
+        }
+    )
+    before, after = make_plan(config), make_plan(elsewhere)
+    assert changed(before, after) == set()
+    assert before.release == after.release
+    assert before.portable_config() == after.portable_config()
+    assert before.run != after.run  # the artifact that links to the page is written anew
+    slower = config.model_copy(update={"training": TrainingConfig(lr=1e-3)})
+    assert changed(before, make_plan(slower)) == {"model"}
 
 
 def test_a_report_touches_the_slides_of_its_patient_alone(config: RunConfig, inputs: Path, tmp_path: Path) -> None:
