@@ -6,6 +6,7 @@ the slides' bytes, the files beside them, the configuration and the source. What
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from typing import Any
 
 from flows.config import RunConfig
 from kg.sources import register
+from schemas.errors import InputError
 from schemas.records import Rejection
 from tasks.bucket_shards import BucketShardStore
 from tasks.digests import remembered_sha256
 from tasks.generation.report_files import names_patients
+from tasks.releases.config import NEXT
 from tasks.screening.causal_model import model_fingerprint
 from tasks.settings import code_version
 from tasks.splits import assign_splits, read_splits
@@ -27,6 +30,7 @@ from tasks.tiling.manifest import SlideSource, read_sources
 
 _SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
 _WRITING = ("tasks/generation", "tasks/endpoint", "kg")
+RELEASED = "released.json"
 _PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "splits", "out", "shards", "releases"}
 _OF_NO_ROW = {"review": {"page_url"}, "release": {"workers"}}
 
@@ -51,10 +55,31 @@ class Plan:
         return self.config.releases or self.config.out / "store"
 
     @property
+    def version(self) -> str | None:
+        """The run's version; where the configuration says `next`, the one published last, if there is one."""
+        if self.config.release.version != NEXT:
+            return self.config.release.version
+        try:
+            noted = json.loads((self.config.out / RELEASED).read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return str(noted["version"]) if noted.get("dataset") == self.config.release.dataset else None
+
+    @property
     def release_address(self) -> str:
         """Where the run's version lies once it is published."""
-        release = self.config.release
-        return f"{self.release_store}/{release.dataset}/{release.version}"
+        return f"{self.release_store}/{self.config.release.dataset}/{self.published_version}"
+
+    @property
+    def published_version(self) -> str:
+        """The run's version.
+
+        Raises:
+            InputError: the configuration says `next`, and nothing has been published from the run's folder.
+        """
+        if self.version is None:
+            raise InputError("nothing has been published from this folder yet", remedy="run publish-release first")
+        return self.version
 
     @property
     def endpoint_folder(self) -> Path:

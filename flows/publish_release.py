@@ -8,6 +8,7 @@ from prefect import flow
 
 from flows.candidate import gather_candidate
 from flows.config import RunConfig, resolve_config
+from flows.outcome import note_release
 from flows.plan import make_plan
 from tasks.releases.task import publish_candidate
 
@@ -22,4 +23,6 @@ def publish_release(config: RunConfig | Path) -> str:
     """
     settings = resolve_config(config)
     plan = make_plan(settings)
-    return publish_candidate(gather_candidate(plan), settings.release, plan.release_store).fingerprint
+    release = publish_candidate(gather_candidate(plan), settings.release, plan.release_store, settings.out)
+    note_release(plan, release)
+    return release.fingerprint

@@ -37,7 +37,7 @@ def gather_contents(plan: Plan, release: Release) -> Contents:
     evaluation = json.loads(model.path("evaluation.json").read_text()) if model else None
     history = model.path("history.jsonl").read_text().splitlines() if model else []
     return Contents(
-        title=f"{config.title} {config.version}",
+        title=f"{config.title} {release.version}",
         headline=_headline(plan, release, evaluation),
         stages=count_stages([shard.info for shard in shards]),
         overlays=_overlays(plan),
@@ -47,7 +47,7 @@ def gather_contents(plan: Plan, release: Release) -> Contents:
         evaluation=evaluation,
         flagged=queue.info.facts["flagged"],
         audited=queue.info.facts["audit"],
-        release_path=f"{plan.config.releases or 'store'}/{config.dataset}/{config.version}",
+        release_path=f"{plan.config.releases or 'store'}/{config.dataset}/{release.version}",
         slides=len(plan.sources),
         spending=by_stage(read_spending(plan.endpoint_folder)),
         times=time_stages([shard.info for shard in shards]),

@@ -63,6 +63,7 @@ def recorded(config: RunConfig) -> Iterator[None]:
             with suppress(SlidesmithError, OSError):  # the inputs may be gone, which is what ended the run
                 after = make_plan(config)  # decisions may have come meanwhile
                 record["stages"] = _stages(after, found)
+                record["version"] = after.version or record["version"]
                 record |= _difference(spent, total(read_spending(after.endpoint_folder)))
 
 

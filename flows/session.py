@@ -11,12 +11,9 @@ from flows.config import RunConfig
 from flows.draw_demo import draw_demo, is_drawn
 from flows.early_start import prefect_started_beside
 from flows.interruption import watch_for_interruption
-from flows.plan import Plan, make_plan
-from tasks.releases.stores import open_store
-from tasks.releases.versions import versions
-from tasks.review.journal import collect_log
-
-OUTCOME = "run.json"
+from flows.outcome import OUTCOME, finished
+from flows.plan import make_plan
+from tasks.review.decision_log import collect_log
 
 
 def run_curation(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
@@ -26,7 +23,7 @@ def run_curation(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     if config.decisions is None:
         collect_log(config.out / "review")
     plan = make_plan(config)
-    outcome = _finished(plan)
+    outcome = finished(plan)
     if outcome is None:
         from flows.curate import curate
 
@@ -37,19 +34,6 @@ def run_curation(config: RunConfig) -> tuple[dict[str, Any], list[str]]:
     else:
         lines = ["nothing has changed since the last run", *_lines(config, outcome)]
     return outcome, lines
-
-
-def _finished(plan: Plan) -> dict[str, Any] | None:
-    path = plan.config.out / OUTCOME
-    try:
-        outcome: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    there = all((plan.config.out / name).is_file() for name in outcome.get("files", ["?"]))
-    shards = all(plan.store.find(stage, key) for stage, key in plan.shards())
-    release = plan.config.release
-    published = release.version in versions(open_store(plan.release_store), release.dataset)
-    return outcome if there and shards and published and outcome.get("run_key") == plan.run else None
 
 
 def _lines(config: RunConfig, outcome: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.candidate import finished_shards
 from flows.config import RunConfig, resolve_config
+from flows.outcome import OUTCOME, replace_text
 from flows.plan import Plan, make_plan
 from flows.report_contents import gather_contents
 from tasks.releases.read import Release, open_release
@@ -23,14 +24,15 @@ def write_report(config: RunConfig | Path) -> None:
     """Write `report.html`, `evaluation.json` and `run.json`, each whole or not at all, and Prefect artifacts."""
     settings = resolve_config(config)
     plan = make_plan(settings)
-    release = open_release(plan.release_store, settings.release.dataset, settings.release.version)
+    release = open_release(plan.release_store, settings.release.dataset, plan.published_version)
     contents = gather_contents(plan, release)
-    _replace(settings.out / "report.html", render(contents))
+    replace_text(settings.out / "report.html", render(contents))
     files = ["report.html"]
     if contents.evaluation is not None:
-        _replace(settings.out / "evaluation.json", json.dumps(contents.evaluation, indent=1, sort_keys=True))
+        replace_text(settings.out / "evaluation.json", json.dumps(contents.evaluation, indent=1, sort_keys=True))
         files.append("evaluation.json")
-    _replace(settings.out / "run.json", json.dumps(_outcome(plan, release, contents, files), indent=1, sort_keys=True))
+    outcome = _outcome(plan, release, contents, files)
+    replace_text(settings.out / OUTCOME, json.dumps(outcome, indent=1, sort_keys=True))
     _artifacts(contents)
 
 
@@ -57,12 +59,6 @@ def _outcome(plan: Plan, release: Release, contents: Contents, files: list[str])
             measure: contents.evaluation[measure]["accuracy"] for measure in ("pairwise", "multiple_choice")
         }
     return outcome
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _artifacts(contents: Contents) -> None:

@@ -11,6 +11,8 @@ from tasks.settings import StageConfig
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 SEMVER = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$"
 """Semantic versioning 2.0.0 without build metadata (semver.org, item 10: it would not take part in precedence)."""
+NEXT = "next"
+"""Instead of a version: the latest one where nothing has changed since, else the next minor number."""
 RESERVED = {"objects", "quarantine", "tags"}
 
 
@@ -39,7 +41,12 @@ class ReleaseConfig(StageConfig):
     """The `release` section of a run's configuration."""
 
     dataset: str = Field(default="slidesmith-demo", pattern=SLUG, description="name of the dataset (slug)")
-    version: str = Field(default="1.0.0", pattern=SEMVER, description="semantic version; a version is never changed")
+    version: str = Field(
+        default="1.0.0",
+        pattern=f"^{NEXT}$|{SEMVER}",
+        description="semantic version, which is never changed; or `next`: 1.0.0, then a minor number more each time "
+        "that something has changed",
+    )
     title: str = Field(default="Slidesmith dataset", min_length=1, description="title of the dataset card")
     description: str = Field(default="", description="one paragraph for the card, after the title")
     licence: str = Field(default="other", min_length=1, description="licence of the release, as the Hub names it")

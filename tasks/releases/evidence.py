@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import StoreError
+from schemas.ids import digest
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds
 from tasks.releases.duplicates import near_duplicates
@@ -84,16 +85,39 @@ def earlier_versions(store: ReleaseStore, dataset: str, version: str) -> list[Re
     return [open_release(store, dataset, name) for place, name in known if place < at and place[0][0] == at[0][0]]
 
 
+def withdrawn_mark(dataset: str, patient: str) -> str:
+    """Return what is kept of a patient who withdrew, so that no later version takes them in: a digest, not the name."""
+    return digest("withdrawn", dataset, patient)
+
+
+def returning(store: ReleaseStore, dataset: str, patients: Iterable[str]) -> dict[str, str]:
+    """Return which of the patients withdrew from a dataset, and the version that left each out first."""
+    known = [open_release(store, dataset, version) for version in reversed(versions(store, dataset))]
+    left = {mark: release.version for release in known for mark in release.manifest["lineage"].get("withdrawn", ())}
+    marks = {patient: withdrawn_mark(dataset, patient) for patient in sorted(patients)} if left else {}
+    return {patient: left[mark] for patient, mark in marks.items() if mark in left}
+
+
+def register_returned(connection: duckdb.DuckDBPyConnection, returned: Mapping[str, str]) -> None:
+    """Add the table `returned`: patients of the candidate who withdrew, and the version that left them out."""
+    columns = {"patient_id": list(returned), "version": list(returned.values())}
+    connection.register("returned", pa.table({name: pa.array(rows, pa.string()) for name, rows in columns.items()}))
+
+
 def register_earlier_splits(connection: duckdb.DuckDBPyConnection, earlier: Sequence[Release]) -> None:
-    """Add the table `earlier_splits`: patient, split and version of every slide of earlier versions.
+    """Add the table `earlier_splits`: patient, split and version of every slide and report of earlier versions.
+
+    Every other row belongs to the patient of a slide.
 
     Raises:
-        StoreError: an earlier version lacks one of its files of slides.
+        StoreError: an earlier version lacks one of its files of slides or reports.
     """
     found = {
         (str(patient), str(entry["split"]), release.version)
         for release in earlier
-        for entry in release.tables["slides"]["files"]
+        for table in ("slides", "reports")
+        if table in release.tables
+        for entry in release.tables[table]["files"]
         for patient in _patients(release, entry["path"])
     }
     rows = [dict(zip(("patient_id", "split", "version"), row, strict=True)) for row in sorted(found)]

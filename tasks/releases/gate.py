@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.checks import Check, check_queries, count_rows, run_check
 from tasks.releases.config import GateBounds
 from tasks.releases.database import open_database
-from tasks.releases.evidence import register_counts, register_earlier_splits, register_images
+from tasks.releases.evidence import register_counts, register_earlier_splits, register_images, register_returned
 from tasks.releases.masking import register_identifying
 from tasks.releases.read import Release
 
@@ -79,11 +79,22 @@ def check_all(
     bounds: GateBounds,
     workers: int,
     earlier: Sequence[Release] = (),
+    returned: Mapping[str, str] | None = None,
 ) -> GateReport:
-    """Run every check over a candidate whose tables a connection holds; `earlier` are versions of the same dataset."""
+    """Run every check over a candidate whose tables a connection holds.
+
+    Args:
+        connection: as `open_database` gives it.
+        candidate: what might become a release.
+        bounds: what may pass.
+        workers: images decoded at once.
+        earlier: versions of the same dataset, whose splits are kept.
+        returned: patients of the candidate who withdrew from it, and the version that left each out.
+    """
     register_images(connection, candidate, bounds, workers)
     register_counts(connection, candidate, bounds)
     register_earlier_splits(connection, earlier)
+    register_returned(connection, returned or {})
     register_identifying(connection, look=bounds.identifying_text != "off")
     queries = check_queries(screening=bounds.require_screening)
     checks = tuple(run_check(connection, name, query) for name, query in queries)

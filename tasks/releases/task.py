@@ -13,6 +13,6 @@ from tasks.releases.read import Release
 
 
 @task(name="publish release", persist_result=False)
-def publish_candidate(candidate: Candidate, config: ReleaseConfig, store: Path | str) -> Release:
+def publish_candidate(candidate: Candidate, config: ReleaseConfig, store: Path | str, out: Path) -> Release:
     """Publish a candidate that passes the gate; the same candidate again gives the release that is there."""
-    return publish(candidate, config, store)
+    return publish(candidate, config, store, refused=None if isinstance(store, Path) else out)

@@ -33,6 +33,14 @@ def versions(store: ReleaseStore, dataset: str) -> list[str]:
     return sorted((name for name in found if MANIFEST in store.names(f"{dataset}/{name}")), key=precedence)
 
 
+def next_version(store: ReleaseStore, dataset: str) -> str:
+    """Return the minor version after the highest; 1.0.0 where there is none, 2.0.0 after 2.0.0-rc.1."""
+    known = versions(store, dataset)
+    core, _, suffix = known[-1].partition("-") if known else ("1.0.0", "", "first")
+    major, minor, _ = core.split(".")
+    return core if suffix else f"{major}.{int(minor) + 1}.0"
+
+
 def precedence(version: str) -> tuple[Any, ...]:
     """Return a key that sorts versions by precedence (semver.org 2.0.0, item 11)."""
     core, _, suffix = version.partition("-")

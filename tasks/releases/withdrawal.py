@@ -17,6 +17,7 @@ from schemas.records import TABLES, Rejection
 from tasks.releases.candidate import Candidate
 from tasks.releases.database import FILE, ROW, open_database
 from tasks.releases.edition import LEXICON
+from tasks.releases.evidence import withdrawn_mark
 from tasks.releases.read import Release
 from tasks.releases.relations import OWNERS
 from tasks.releases.rows import read_rows
@@ -82,6 +83,7 @@ def without(release: Release, patient: str, folder: Path) -> tuple[Candidate, di
     lineage = {
         **whole.lineage,
         "patients_withdrawn": int(whole.lineage.get("patients_withdrawn", 0)) + 1,
+        "withdrawn": sorted({*whole.lineage.get("withdrawn", ()), withdrawn_mark(release.dataset, patient)}),
         "from_version": release.version,
     }
     candidate = Candidate(

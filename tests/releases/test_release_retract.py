@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.errors import InputError
+from schemas.errors import GateError, InputError
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.publish import publish
@@ -39,6 +39,16 @@ def test_the_successor_holds_nothing_of_the_patient(shared_store: Path, rows: Ro
     assert done.successor.manifest["lineage"]["patients_withdrawn"] == 1
     assert done.successor.manifest["parents"][0]["version"] == "1.0.0"
     assert open_release(shared_store, "sample").version == "1.0.1"
+
+
+def test_who_withdrew_does_not_come_back_with_the_next_run(
+    shared_store: Path, candidate: Candidate, config: ReleaseConfig
+) -> None:
+    retract(shared_store, "sample", "P01")
+    retract(shared_store, "sample", "P03")
+    for version in ("1.1.0", "2.0.0"):
+        with pytest.raises(GateError, match=r"patients_stay_withdrawn: P01 withdrew in 1\.0\.1; take them out of"):
+            publish(candidate, config.model_copy(update={"version": version}), shared_store)
 
 
 def test_sets_are_balanced_again_and_what_that_costs_is_told(

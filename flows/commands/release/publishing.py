@@ -17,11 +17,14 @@ def publish(config_file: Path, as_json: bool) -> None:
     """Publish a finished run under its configured version; what passes the gate appears whole or not at all."""
     from flows.candidate import gather_candidate
     from flows.config import load_config
+    from flows.outcome import note_release
     from flows.plan import make_plan
     from tasks.releases.publish import publish as publish_candidate
 
     plan = make_plan(load_config(config_file))
-    release = publish_candidate(gather_candidate(plan), plan.config.release, plan.release_store)
+    refused = plan.config.out if plan.config.releases else None
+    release = publish_candidate(gather_candidate(plan), plan.config.release, plan.release_store, refused=refused)
+    note_release(plan, release)
     facts = {"dataset": release.dataset, "version": release.version, "fingerprint": release.fingerprint}
     say(facts, as_json, [f"{release.dataset} {release.version}  {release.fingerprint}"])
 
