@@ -10,6 +10,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from flows.cli import _VERBS
+from flows.config import load_config
+from kg.sources import register
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -77,3 +79,22 @@ def test_a_list_right_after_its_sentence_is_a_list_on_the_site() -> None:
     read = script("site_hooks").on_page_markdown
     assert read("Two:\n- one\n  more\n- two") == "Two:\n\n- one\n  more\n- two"
     assert read("```yaml\nkey:\n- one\n```") == "```yaml\nkey:\n- one\n```"
+
+
+def test_the_first_configuration_of_the_readme_is_valid_with_the_graph_and_without(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    plain = re.findall(r"```yaml\n(.+?)```", text, re.DOTALL)[0]
+    with_graph = re.sub(r"^# ", "", plain, flags=re.MULTILINE)
+    for yaml in (plain, with_graph):
+        (tmp_path / "curation.yaml").write_text(yaml, encoding="utf-8")
+        config = load_config(tmp_path / "curation.yaml")
+    assert config.graph.sources == tuple(re.findall(r"--source (\w+)", with_graph))
+    assert set(config.graph.sources) <= set(register())
+
+
+def test_sources_are_fetched_before_a_graph_is_built_of_them() -> None:
+    page = (ROOT / "docs" / "knowledge_graph.md").read_text(encoding="utf-8")
+    verbs = re.findall(r"^slidesmith kg (\w+) (.*--sources-dir.*)$", page, re.MULTILINE)
+    assert [verb for verb, _ in verbs] == ["fetch", "build"]
+    fetched, built = (re.findall(r"--source (\S+)", rest) for _, rest in verbs)
+    assert set(fetched) >= set(built) > set()
