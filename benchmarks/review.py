@@ -31,10 +31,11 @@ from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._review_server import CHROMIUM, ROOT, browser_tab, server
 from review_app.accounts import User, add_user, open_session
 from schemas.records import Slide, Tile
+from tasks.review.decision_log import LOG, collect_log
 from tasks.review.desk import DESK, fill_items, fill_tiles, make_desk, open_desk
 from tasks.review.events import verify_chain
 from tasks.review.items import ReviewItem
-from tasks.review.journal import LOG, collect_log, events_of
+from tasks.review.journal import events_of
 
 ITEMS, FIELDS, LOADS = 2000, 50, 30
 

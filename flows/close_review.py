@@ -12,7 +12,7 @@ from flows.config import RunConfig, resolve_config
 from flows.limits import screening_slots, slots
 from flows.plan import make_plan
 from schemas.records import Question, Verdict
-from tasks.review.journal import collect_log
+from tasks.review.decision_log import collect_log
 from tasks.review.rescreen import Screener
 from tasks.review.task import apply
 from tasks.screening.config import ScreeningConfig

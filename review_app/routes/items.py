@@ -18,8 +18,9 @@ from review_app.routes.forms import CANNOT_TELL, edit_of, reason_of, seconds
 from review_app.routes.queue import Dimension, PublicId, just_done
 from schemas.errors import ReviewConflictError
 from schemas.records.review import Decision
+from tasks.review.decision_log import write_log
 from tasks.review.items import ReviewItem
-from tasks.review.journal import KEY_SEEN, record, show_key, write_log
+from tasks.review.journal import KEY_SEEN, record, show_key
 from tasks.review.payloads import REASONS
 
 router = APIRouter(prefix="/items/{public_id}")

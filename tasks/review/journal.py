@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from schemas.errors import ReviewConflictError, ReviewError
 from schemas.records import ReviewEvent
 from schemas.records.review import EventKind
 from tasks.review.decisions import Ruling, rulings
-from tasks.review.desk import DESK, open_desk, writing
-from tasks.review.events import event_line, new_event, now, payload_of
+from tasks.review.desk import writing
+from tasks.review.events import new_event, now, payload_of
 from tasks.review.items import ReviewItem
 from tasks.review.payloads import EDITABLE, REASONS
 
-LOG = "decisions.jsonl"
 _COLUMNS = "event_id, item_id, reviewer, kind, payload, at, duration_s, previous"
-_TAIL_BYTES = 1 << 18
 OWN_WORDS = "a reason in their own words"
 KEY_SEEN = "you have seen the key of this item, to settle it"
 
@@ -209,60 +204,3 @@ def refresh_states(connection: sqlite3.Connection) -> None:
         for item in (ReviewItem.from_json(row["content"]) for row in rows):
             state = state_of(connection, item)
             connection.execute("UPDATE items SET state = ? WHERE item_id = ?", (state, item.item_id))
-
-
-def write_log(connection: sqlite3.Connection, path: Path) -> int:
-    """Bring the log of decisions, which the next run reads, up to the desk's last event; return how many were missing.
-
-    Whole lines are appended after the last one that is known; where the end is torn, the log is written anew.
-
-    Raises:
-        ReviewError: the log holds other events than the desk's.
-    """
-    if not path.exists() and not connection.execute("SELECT 1 FROM events LIMIT 1").fetchone():
-        return 0
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    with os.fdopen(descriptor, "r+b") as log:
-        fcntl.flock(log, fcntl.LOCK_EX)
-        size = log.seek(0, os.SEEK_END)
-        log.seek(max(0, size - _TAIL_BYTES))
-        after = _number_of_last(connection, log.read())
-        if after is None and size:
-            log.seek(0)
-            _check_own(connection, log.readline(), path.name)
-            log.truncate(0)
-        log.seek(0, os.SEEK_END)
-        missing = events_of(connection, after=after or 0)
-        log.write(b"".join(map(_line, missing)))
-    return len(missing)
-
-
-def collect_log(folder: Path) -> None:
-    """Bring the log beside a desk up to date; a folder without a desk is left alone."""
-    if (folder / DESK).is_file():
-        with open_desk(folder / DESK) as connection:
-            write_log(connection, folder / LOG)
-
-
-def _line(event: ReviewEvent) -> bytes:
-    return event_line(event).encode()
-
-
-def _check_own(connection: sqlite3.Connection, first: bytes, name: str) -> None:
-    row = connection.execute(f"SELECT {_COLUMNS} FROM events ORDER BY number LIMIT 1").fetchone()  # noqa: S608
-    line = _line(ReviewEvent(*row)) if row else b""
-    if not line.startswith(first) or not first:
-        raise ReviewError(
-            f"{name} holds decisions that are not this desk's",
-            remedy="name that file in the configuration's `decisions`",
-        )
-
-
-def _number_of_last(connection: sqlite3.Connection, tail: bytes) -> int | None:
-    lines = tail.splitlines(keepends=True)
-    if not lines or not lines[-1].endswith(b"\n"):
-        return None
-    for number, *row in connection.execute(f"SELECT number, {_COLUMNS} FROM events ORDER BY number DESC LIMIT 4096"):  # noqa: S608
-        if _line(ReviewEvent(*row)) == lines[-1]:
-            return int(number)
-    return None

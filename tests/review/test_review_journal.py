@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 
 from schemas.errors import InputError, ReviewConflictError, ReviewError
+from tasks.review import decision_log
 from tasks.review.config import ReviewConfig
+from tasks.review.decision_log import collect_log, write_log
 from tasks.review.decisions import read_decisions
 from tasks.review.desk import fill_items, make_desk, open_desk
 from tasks.review.events import new_event, verify_chain, write_events
 from tasks.review.items import ReviewItem
-from tasks.review.journal import collect_log, events_of, record, refresh_states, write_log
+from tasks.review.journal import events_of, record, refresh_states
 from tasks.review.queue import open_queue, readers_of
 from tasks.review.rescreen import hold_what_leaks
 from tests.review.conftest import Ask
@@ -88,10 +91,13 @@ def test_the_log_follows_the_desk_line_by_line_and_mends_a_torn_end(desk: sqlite
         record(desk, item, "ann", "blind", {"answer": 0}, after="")
         assert write_log(desk, log) == 1
     whole = log.read_bytes()
-    for torn in (whole[:-20], whole + b'{"event', b"", whole[: whole.index(b"\n") // 2]):
+    for torn in (whole[:-20], whole[:-1], whole + b'{"event', b"", whole[: whole.index(b"\n") // 2]):
         log.write_bytes(torn)
         write_log(desk, log)
         assert log.read_bytes() == whole
+    log.write_bytes(whole + b"\n")
+    record(desk, ITEMS[3], "ann", "blind", {"answer": 0}, after="")
+    assert write_log(desk, log) == 1
     assert read_decisions(log) == events_of(desk)
 
 
@@ -105,6 +111,48 @@ def test_decisions_of_another_desk_are_not_written_over(desk: sqlite3.Connection
     with pytest.raises(ReviewError, match="not this desk's"):
         write_log(desk, log)
     assert read_decisions(log) == other
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_decisions_that_an_older_copy_of_the_desk_lacks_stay_in_the_log(
+    desk: sqlite3.Connection, tmp_path: Path, end: str
+) -> None:
+    record(desk, ITEMS[0], "ann", "blind", {"answer": 0}, after="")
+    with make_desk(tmp_path / "copy.sqlite") as copy:
+        fill_items(copy, ITEMS)
+        desk.backup(copy)
+        record(desk, ITEMS[1], "ann", "blind", {"answer": 0}, after="")
+        log = tmp_path / "review" / "decisions.jsonl"
+        write_log(desk, log)
+        held = log.read_text().rstrip("\n") + end
+        log.write_text(held)
+        with pytest.raises(ReviewError, match="not this desk's; bring back the desk"):
+            write_log(copy, log)
+        assert log.read_text() == held
+    assert write_log(desk, log) == (0 if end else 1)
+
+
+def test_the_log_is_never_shorter_than_its_whole_lines(
+    desk: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "review" / "decisions.jsonl"
+    for item in ITEMS[:3]:
+        record(desk, item, "ann", "blind", {"answer": 0}, after="")
+    write_log(desk, log)
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-20])
+    monkeypatch.setattr(decision_log, "_TAIL_BYTES", 64)  # less than a line
+    cut: list[int] = []
+    truncate = os.ftruncate
+
+    def cutting(file: int, size: int) -> None:
+        cut.append(size)
+        truncate(file, size)
+
+    monkeypatch.setattr(os, "ftruncate", cutting)
+    write_log(desk, log)
+    assert log.read_bytes() == whole
+    assert cut == [whole[:-1].rindex(b"\n") + 1]
 
 
 def test_a_new_queue_keeps_what_was_said_and_closes_what_left_it(desk: sqlite3.Connection) -> None:

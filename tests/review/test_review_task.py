@@ -29,9 +29,10 @@ from schemas.records import (
     Tile,
 )
 from tasks.review.config import ReviewConfig
+from tasks.review.decision_log import collect_log
 from tasks.review.desk import DESK, open_desk
 from tasks.review.items import ReviewItem
-from tasks.review.journal import collect_log, record
+from tasks.review.journal import record
 from tasks.review.task import apply, open_items, set_desk
 from tasks.store import Shard, ShardStore, ShardWriter
 from tests.review.conftest import Ask

@@ -13,10 +13,11 @@ from pathlib import Path
 import httpx
 
 from review_app.accounts import User, open_session
+from tasks.review.decision_log import collect_log
 from tasks.review.decisions import read_decisions
 from tasks.review.desk import open_desk
 from tasks.review.events import verify_chain
-from tasks.review.journal import collect_log, events_of
+from tasks.review.journal import events_of
 from tests.review_app.conftest import ITEMS, NO_TLS, Page
 
 READERS = 6

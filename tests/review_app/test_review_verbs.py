@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from schemas.errors import InputError
+from tasks.review.decision_log import collect_log
 from tasks.review.desk import open_desk
 from tasks.review.events import read_events, write_events
-from tasks.review.journal import collect_log, record
+from tasks.review.journal import record
 from tests.review_app.conftest import ITEMS
 
 

@@ -52,8 +52,8 @@ def push(url: str, project: str, out: Path, as_json: bool) -> None:
 @json_option
 def pull(url: str, project: str, out: Path, as_json: bool) -> None:
     """Bring annotations back as events: the blind answer, then the decision; what is known already is left alone."""
+    from tasks.review.decision_log import LOG, write_log
     from tasks.review.desk import open_desk
-    from tasks.review.journal import LOG, write_log
     from tasks.review.label_studio import pull_annotations
 
     desk_path = desk_file(out)

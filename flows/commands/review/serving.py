@@ -43,7 +43,7 @@ def serve(
     add users first (`slidesmith review users add NAME`) and give --cert and --key, or put a proxy with TLS in front.
     """
     from schemas.errors import InputError, MissingExtraError
-    from tasks.review.journal import LOG, collect_log
+    from tasks.review.decision_log import LOG, collect_log
 
     try:
         import uvicorn
