@@ -14,6 +14,7 @@ from training.release import Release
 if TYPE_CHECKING:
     from training.trainer import Progress
 
+
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
     """What a training run leaves behind.
