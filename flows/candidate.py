@@ -13,6 +13,7 @@ from schemas.records import TABLES
 from tasks.releases.candidate import Candidate
 from tasks.report.contents import count_stages
 from tasks.settings import code_version
+from tasks.splits import read_splits
 from tasks.store import Shard
 
 # Where a published table comes from, where several stages write it: the last of them.
@@ -42,7 +43,7 @@ def gather_candidate(plan: Plan) -> Candidate:
     graph = plan.store.open("graph", plan.graph)
     return Candidate(
         tables={table: list(_paths(shards, table)) for table in TABLES},
-        split_of_patient=_splits(plan),
+        split_of_patient=split_of_every_patient(plan),
         stage_counts=[_counts(row) for row in count_stages([shard.info for shard in shards])],
         leak_table=json.loads(screening.path("cells.json").read_text()),
         lexicon=graph.path("lexicon.parquet"),
@@ -53,12 +54,12 @@ def gather_candidate(plan: Plan) -> Candidate:
     )
 
 
-def _splits(plan: Plan) -> dict[str, str]:
-    """Return the split of every patient; one of whose slides none is usable has a report alone, which trains."""
-    patients = {source.patient_id for source in plan.sources}
-    patients |= set(plan.store.open("reports", plan.reports).table("reports", ["patient_id"])["patient_id"].to_pylist())
-    known: dict[str, str] = plan.store.open("questions", plan.questions).info.facts["split_of_patient"]
-    return dict.fromkeys(sorted(patients - known.keys()), "train") | known
+def split_of_every_patient(plan: Plan) -> dict[str, str]:
+    """Return the split of every patient; one with a report alone has that of the run's file of splits, or trains."""
+    reports = plan.store.open("reports", plan.reports).table("reports", ["patient_id"])
+    remembered = read_splits(plan.splits_file)
+    alone = sorted(set(reports["patient_id"].to_pylist()) - plan.splits.keys())
+    return {patient: remembered.get(patient, "train") for patient in alone} | plan.splits
 
 
 def _paths(shards: list[Shard], table: str) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.candidate import split_of_every_patient
 from flows.config import RunConfig, RunnerConfig, resolve_config
 from flows.execution import gather, task_runner
 from flows.limits import endpoint_slots, slots
@@ -22,10 +23,11 @@ def generate_samples(config: RunConfig | Path) -> None:
     settings = resolve_config(config)
     plan = make_plan(settings)
     write_splits(plan.splits_file, read_splits(plan.splits_file) | plan.splits)
-    if all(plan.store.find(*shard) for shard in plan.generated()):
-        return
-    with slots(*endpoint_slots(settings.generation.endpoint)):
-        _generate(plan)
+    if not all(plan.store.find(*shard) for shard in plan.generated()):
+        with slots(*endpoint_slots(settings.generation.endpoint)):
+            _generate(plan)
+    # Who has a report alone must not move either, should a slide of theirs come, or their last one have gone.
+    write_splits(plan.splits_file, read_splits(plan.splits_file) | split_of_every_patient(plan))
 
 
 def _generate(plan: Plan) -> None:

@@ -16,7 +16,7 @@ from schemas.records import Report
 from tasks.releases.config import ReleaseConfig
 from tasks.review.config import ReviewConfig
 from tasks.screening.config import ScreeningConfig
-from tasks.splits import write_splits
+from tasks.splits import add_splits
 from tasks.store import ShardWriter
 from training.config import TrainingConfig
 
@@ -70,18 +70,18 @@ def test_patients_keep_their_split_when_others_come_or_go(config: RunConfig, inp
     first = make_plan(config.model_copy(update={"manifest": few}))
     moved = {"p01": "test", "p02": "val"}
     assert first.splits.keys() == moved.keys()
-    write_splits(first.splits_file, moved | {"p09": "train"})
+    add_splits(first.splits_file, moved | {"p09": "train"})
     later = make_plan(config)
     assert later.splits.items() > moved.items()
     assert later.splits.keys() == {"p01", "p02", "p03"}
-    write_splits(later.splits_file, later.splits)
+    add_splits(later.splits_file, later.splits)
     assert changed(later, make_plan(config)) == set()
 
 
 def test_a_patient_with_a_report_alone_trains_unless_they_have_a_split(config: RunConfig) -> None:
     plan = make_plan(config)
     known = plan.splits | {"p07": "test", "gone": "val"}
-    write_splits(plan.splits_file, known)
+    add_splits(plan.splits_file, known)
 
     def make(out: ShardWriter) -> None:
         found = [Report(f"report_{patient}", patient, ()) for patient in ("p01", "p07", "p20")]

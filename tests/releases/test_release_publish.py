@@ -12,16 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from schemas.arrow import schema_of
+from schemas.arrow import schema_of, to_table
 from schemas.errors import GateError, InputError, StoreError, VersionExistsError
 from schemas.ids import file_sha256
-from schemas.records import TABLES
+from schemas.records import TABLES, Report
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.publish import publish
 from tasks.releases.read import Release, list_releases, open_release, show
 from tasks.releases.tags import list_tags, set_tag
 from tasks.releases.verify import verify
+from tasks.store import write_parquet
 
 Rows = dict[str, list[Any]]
 Build = Callable[[Rows], Candidate]
@@ -157,6 +158,18 @@ def test_a_patient_keeps_the_split_of_earlier_versions_until_the_major_number_ch
     with pytest.raises(GateError) as refused:  # its questions too stand in another split than it
         publish(moved, config.model_copy(update={"version": version}), shared_store)
     assert ("patients_keep_their_split" not in str(refused.value)) is kept
+
+
+def test_a_patient_with_a_report_alone_keeps_their_split_too(
+    lean: Candidate, config: ReleaseConfig, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.parquet"
+    write_parquet(to_table([Report("report_alone", "P02", ())], Report), alone)
+    told = replace(lean, tables={**lean.tables, "reports": [*lean.tables["reports"], alone]})
+    publish(replace(told, split_of_patient={**lean.split_of_patient, "P02": "train"}), config, tmp_path / "store")
+    moved = replace(told, split_of_patient={**lean.split_of_patient, "P02": "test"})
+    with pytest.raises(GateError, match="patients_keep_their_split: P02 stands in split test, in 1.0.0 in train"):
+        publish(moved, config.model_copy(update={"version": "1.1.0"}), tmp_path / "store")
 
 
 def test_an_earlier_version_without_its_slides_is_named_before_anything_is_published(
