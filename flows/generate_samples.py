@@ -14,7 +14,7 @@ from flows.limits import endpoint_slots, slots
 from flows.plan import Plan, make_plan
 from tasks.generation.expert_captions import read_expert_captions
 from tasks.generation.task import attach, link, write_questions, write_texts
-from tasks.splits import read_splits, write_splits
+from tasks.splits import add_splits
 
 
 @flow(name="generate-samples")
@@ -22,12 +22,13 @@ def generate_samples(config: RunConfig | Path) -> None:
     """Link the reports, say what each field shows, and write everything that is generated from it."""
     settings = resolve_config(config)
     plan = make_plan(settings)
-    write_splits(plan.splits_file, read_splits(plan.splits_file) | plan.splits)
+    if not plan.splits.items() <= add_splits(plan.splits_file, plan.splits).items():
+        plan = make_plan(settings)  # another run has placed these patients meanwhile
     if not all(plan.store.find(*shard) for shard in plan.generated()):
         with slots(*endpoint_slots(settings.generation.endpoint)):
             _generate(plan)
     # Who has a report alone must not move either, should a slide of theirs come, or their last one have gone.
-    write_splits(plan.splits_file, read_splits(plan.splits_file) | split_of_every_patient(plan))
+    add_splits(plan.splits_file, split_of_every_patient(plan))
 
 
 def _generate(plan: Plan) -> None:

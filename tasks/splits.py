@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
-import os
 import random
-import tempfile
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
 from schemas.errors import ConfigError
+from tasks.scratch import draft_of, settle
 
 _log = logging.getLogger(__name__)
 
@@ -70,13 +71,15 @@ def read_splits(path: Path) -> dict[str, str]:
     """Return patient -> split from a JSON file, nothing where there is none.
 
     Raises:
-        ConfigError: the file is no JSON object of texts.
+        ConfigError: the file is no JSON object of texts, or cannot be read.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error.strerror}", remedy="let this user read it") from error
+    except ValueError as error:
         remedy = "restore it, or write {} to begin anew"
         raise ConfigError(f"{path.name} cannot be read as JSON", remedy=remedy) from error
     if not isinstance(found, dict) or not all(isinstance(split, str) for split in found.values()):
@@ -84,16 +87,32 @@ def read_splits(path: Path) -> dict[str, str]:
     return found
 
 
-def write_splits(path: Path, splits: Mapping[str, str]) -> None:
-    """Write patient -> split, so that the file is there whole or not at all; an equal file is left as it is."""
-    text = json.dumps(dict(sorted(splits.items())), indent=1) + "\n"
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
+def add_splits(path: Path, splits: Mapping[str, str]) -> dict[str, str]:
+    """Add patients to a file of splits and return all that it then holds; who stands there keeps the split.
+
+    Runs that add at once wait for one another, so none loses what another has added. The file is there whole or not at
+    all, and its mode stays; where nobody is new it is left as it is.
+
+    Raises:
+        ConfigError: the file is no JSON object of texts, or cannot be read.
+    """
+    known = read_splits(path)
+    if splits.keys() <= known.keys():
+        return known
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    Path(part).replace(path)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = {**splits, **read_splits(path)}
+        draft = draft_of(path)
+        try:
+            draft.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n", encoding="utf-8")
+            if path.exists():
+                shutil.copymode(path, draft)
+            settle(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    return known
 
 
 def _too_few(patients: list[str], names: list[str]) -> dict[str, str]:

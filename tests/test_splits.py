@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import ConfigError
-from tasks.splits import assign_splits, read_splits, write_splits
+from tasks.splits import add_splits, assign_splits, read_splits
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 
@@ -111,7 +113,7 @@ def test_one_patient_who_comes_to_others_is_assigned_beside_them_though_a_split_
 
 def test_new_patients_bring_the_shares_back(tmp_path: Path) -> None:
     known = {f"p{n}": "train" for n in range(10)}
-    write_splits(tmp_path / "splits.json", known)
+    add_splits(tmp_path / "splits.json", known)
     sizes = dict.fromkeys([*known, *(f"q{n}" for n in range(10))], 1)
     after = assign_splits(sizes, shares=SHARES, seed=0, known=read_splits(tmp_path / "splits.json"))
     assert Counter(after.values()) == {"train": 12, "val": 4, "test": 4}
@@ -123,6 +125,43 @@ def test_a_file_of_splits_that_is_none_is_named(tmp_path: Path, text: str, says:
     path.write_text(text)
     with pytest.raises(ConfigError, match=f"splits.json .*{says}"):
         read_splits(path)
+
+
+def _add(path: Path, number: int) -> None:
+    for more in range(20):
+        add_splits(path, {f"p{number}-{more}": "train"})
+
+
+def test_runs_that_add_at_once_lose_nobody_and_move_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    context = multiprocessing.get_context("fork")
+    runs = [context.Process(target=_add, args=(path, number)) for number in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert len(read_splits(path)) == 80
+    assert add_splits(path, {"p0-0": "test", "q": "val"}).items() >= {"p0-0": "train", "q": "val"}.items()
+    assert read_splits(path)["p0-0"] == "train"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".splits.json.lock", "splits.json"]
+
+
+def test_a_file_of_splits_keeps_its_mode_and_a_new_one_has_that_of_the_umask(tmp_path: Path) -> None:
+    new, own = tmp_path / "new.json", tmp_path / "own.json"
+    own.write_text("{}")
+    own.chmod(0o664)
+    before = os.umask(0o027)
+    try:
+        for path in (new, own):
+            add_splits(path, {"p": "train"})
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (new, own)] == [0o640, 0o664]
+
+
+def test_a_file_of_splits_that_cannot_be_opened_is_not_called_broken(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        read_splits(tmp_path)
 
 
 def test_an_unknown_split_is_named() -> None:
