@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from schemas.errors import FileFormatError
+from schemas.json_lines import json_lines
 from schemas.records.shared import Scale
 from tasks.generation.findings import Box, ScaleBox
 
@@ -71,12 +72,11 @@ def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
 
 
 def _json_rows(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    for line, row in enumerate(text.splitlines(), start=1):
-        if row.strip():
-            try:
-                yield line, json.loads(row)
-            except ValueError as error:
-                raise FileFormatError(f"{name}, line {line}: not JSON", remedy="repair the line") from error
+    for line, row in json_lines(text):
+        try:
+            yield line, json.loads(row)
+        except ValueError as error:
+            raise FileFormatError(f"{name}, line {line}: not JSON", remedy="repair the line") from error
 
 
 def _caption(row: Any, where: str) -> ExpertCaption:

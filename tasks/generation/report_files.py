@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import FileFormatError
+from schemas.json_lines import json_lines
 from schemas.records import Section
 
 BODY = "report"  # title of text that stands under no heading
@@ -118,9 +119,8 @@ def _read_json(text: str, path: str) -> Iterator[RawReport]:
 
 
 def _read_jsonl(text: str, path: str) -> Iterator[RawReport]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            yield _report(_loads(line, f"{path}, line {number}"), f"{path}#{number}", f"{path}, line {number}")
+    for number, line in json_lines(text):
+        yield _report(_loads(line, f"{path}, line {number}"), f"{path}#{number}", f"{path}, line {number}")
 
 
 def _read_csv(text: str, path: str) -> Iterator[RawReport]:

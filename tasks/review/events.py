@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from schemas.errors import ReviewError
 from schemas.ids import canonical_json, digest
+from schemas.json_lines import json_lines
 from schemas.records import ReviewEvent
 from schemas.records.review import EventKind
 from tasks.review.payloads import check_payload
@@ -184,8 +185,7 @@ def read_events(path: Path) -> list[ReviewEvent]:
         ) from error
     except UnicodeDecodeError as error:
         raise ReviewError(f"{path.name} is not UTF-8 text", remedy="give the file that the review wrote") from error
-    lines = enumerate(text.splitlines(), start=1)
-    return [_event_of(line, f"{path.name}, line {number}") for number, line in lines if line.strip()]
+    return [_event_of(line, f"{path.name}, line {number}") for number, line in json_lines(text)]
 
 
 def event_line(event: ReviewEvent) -> str:

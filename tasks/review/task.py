@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import task
 
 from kg.graph import Graph
+from schemas.json_lines import json_lines
 from schemas.records import Caption, Perturbation, Question, Reasoning, Rejection, ReviewEvent, Verdict
 from tasks.review.config import ReviewConfig
 from tasks.review.decisions import Ruling, apply_decisions, read_decisions, readers_wanted, rulings
@@ -53,8 +54,8 @@ def open_items(
 @task(name="set the desk", persist_result=False)
 def set_desk(queue: Shard, tiling: Sequence[Shard], folder: Path) -> None:
     """Lay the queue where annotators work: `queue.jsonl`, and the desk with all that the page shows."""
-    lines = queue.path(ITEMS).read_text(encoding="utf-8").splitlines()
-    items = [ReviewItem.from_json(line) for line in lines]
+    lines = json_lines(queue.path(ITEMS).read_text(encoding="utf-8"))
+    items = [ReviewItem.from_json(line) for _, line in lines]
     with make_desk(folder / DESK) as desk:
         fill_items(desk, items)
         refresh_states(desk)

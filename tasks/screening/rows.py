@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import FileFormatError
+from schemas.json_lines import json_lines
 
 _LISTS = ("questions", "data", "items", "examples", "rows", "records", "test", "instances", "samples")
 _READABLE = "give .json, .jsonl or .parquet"
@@ -44,14 +45,13 @@ def _parsed(text: str) -> Any:
 
 def _json_lines(text: str, name: str) -> list[Any]:
     rows = []
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: texts hold other separators
-        if line.strip():
-            try:
-                rows.append(_parsed(line))
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise FileFormatError(
-                    f"{name}, line {number} is not JSON", remedy="the file may be cut off: one whole object per line"
-                ) from error
+    for number, line in json_lines(text):
+        try:
+            rows.append(_parsed(line))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise FileFormatError(
+                f"{name}, line {number} is not JSON", remedy="the file may be cut off: one whole object per line"
+            ) from error
     return rows
 
 
@@ -60,7 +60,7 @@ def _json_rows(text: str, name: str) -> list[Any]:
     try:
         document = _parsed(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        lines = [line for line in text.split("\n") if line.strip()]
+        lines = [line for _, line in json_lines(text)]
         if len(lines) > 1 and lines[0].strip().startswith("{") and lines[0].strip().endswith("}"):
             return _json_lines(text, name)
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"

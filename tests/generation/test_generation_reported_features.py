@@ -148,9 +148,10 @@ def test_a_malformed_caption_names_its_line(tmp_path: Path, row: str) -> None:
 
 
 def test_captions_in_parquet_are_those_of_json_lines(tmp_path: Path) -> None:
-    rows = [{"scale": "low", "text": "solid", "tile_id": "t", "x": None}, {"scale": "mid", "text": "b", "tile_id": "u"}]
+    rows = [{"scale": "low", "text": "solid", "tile_id": "t", "x": None}]
+    rows += [{"scale": "mid", "text": "pasted\u2028here", "tile_id": "u"}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
     assert read_expert_captions(tmp_path / "a.parquet") == read_expert_captions(tmp_path / "a.jsonl")
     (tmp_path / "b.parquet").write_text("no table")
     with pytest.raises(FileFormatError, match=r"b\.parquet"):

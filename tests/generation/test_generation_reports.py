@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kg.link import Linker
 from schemas.errors import FileFormatError
+from schemas.ids import canonical_json
 from schemas.records import Report, Section
 from tasks.generation.report_files import split_sections
 from tasks.generation.reports import link_reports, read_reports
@@ -71,7 +72,7 @@ def _read(folder: Path, name: str, content: str, patient: str = "p1") -> tuple[l
 
 
 ROWS = [
-    {"id": "r1", "patient_id": "p9", "text": "Diagnosis: carcinoma."},
+    {"id": "r1", "patient_id": "p9", "text": "Diagnosis: carcinoma\u2028of the breast."},
     {"id": "r2", "sections": {"Microscopic": "Glands.", "Empty": ""}},
     {"id": "r3", "text": " "},
 ]
@@ -79,7 +80,7 @@ ROWS = [
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 def test_json_files_hold_several_reports_and_name_their_patients(tmp_path: Path, name: str) -> None:
-    content = json.dumps(ROWS) if name == "a.json" else "\n".join(map(json.dumps, ROWS)) + "\n"
+    content = json.dumps(ROWS) if name == "a.json" else "".join(canonical_json(row) + "\n" for row in ROWS)
     reports, rejected = _read(tmp_path, name, content)
     assert [report.patient_id for report in reports] == ["p9", "p1"]
     assert reports[1].sections == (Section("microscopic", "Glands."),)

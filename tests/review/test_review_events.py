@@ -54,8 +54,10 @@ def test_equal_flags_in_any_order_give_equal_bytes(tmp_path: Path) -> None:
 
 def test_a_log_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    write_events(log, decided())
-    assert read_events(log) == decided()
+    pasted = {"decision": "reject", "reason": "no pattern:\u2028\u2029\x85solid\x0c"}
+    events = chain(("mcq_a", "ann", "blind", {"answer": 1}), ("mcq_a", "ann", "verdict", pasted))
+    write_events(log, events)
+    assert read_events(log) == events
 
 
 @given(place=st.integers(0, 3), column=st.sampled_from(["reviewer", "item_id", "at", "payload", "previous"]))

@@ -55,6 +55,7 @@ def line(tmp_path: Path, ask: Ask) -> dict[str, Any]:
     """The shards of a run of one slide with three fields."""
     store = ShardStore(tmp_path / "work")
     questions = [replace(ask(str(n), option_set=None), field_id=f"field_{n}", evidence_ids=("feat",)) for n in range(3)]
+    questions[0] = replace(questions[0], question="Which pattern\u2028is seen?")  # pasted out of a text processor
     feature = Feature("feat", "low", "architecture", "glandular", "SSG:g", "present", "annotation")
     fields = [Field(f"field_{n}", "slide", "patient", 9, 9, f"tile_{n}", features=(feature,)) for n in range(3)]
     one = Caption("", "", "slide", "patient", None, "low", "architecture", "", 0, (), ("feat",), MADE)
@@ -166,7 +167,7 @@ def test_decisions_on_every_kind_come_through_and_the_counts_hold(line: dict[str
         decide(line, items[name], **({"decision": "reject", "reason": "no"} if name in ("1", "pert_0") else verdict))
     done = closed(line)
     assert [(q.question_id, q.question, q.round) for q in done.records("questions", Question)] == [
-        ("0", "Which pattern is seen?", 0),
+        ("0", "Which pattern\u2028is seen?", 0),
         ("2", "Which one?", 1),
     ]
     assert [row.caption_id for row in done.records("captions-key", Caption)] == ["cap_1", "cap_2"]
