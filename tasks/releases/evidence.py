@@ -90,12 +90,16 @@ def withdrawn_mark(dataset: str, patient: str) -> str:
     return digest("withdrawn", dataset, patient)
 
 
-def returning(store: ReleaseStore, dataset: str, patients: Iterable[str]) -> dict[str, str]:
-    """Return which of the patients withdrew from a dataset, and the version that left each out first."""
+def withdrawals(store: ReleaseStore, dataset: str) -> dict[str, str]:
+    """Return the mark of everybody who withdrew from a dataset, and the version that left each out first."""
     known = [open_release(store, dataset, version) for version in reversed(versions(store, dataset))]
-    left = {mark: release.version for release in known for mark in release.manifest["lineage"].get("withdrawn", ())}
-    marks = {patient: withdrawn_mark(dataset, patient) for patient in sorted(patients)} if left else {}
-    return {patient: left[mark] for patient, mark in marks.items() if mark in left}
+    return {mark: release.version for release in known for mark in release.manifest["lineage"].get("withdrawn", ())}
+
+
+def returning(dataset: str, patients: Iterable[str], withdrawn: Mapping[str, str]) -> dict[str, str]:
+    """Return which of the patients are among those who withdrew, and the version that left each out first."""
+    marks = {patient: withdrawn_mark(dataset, patient) for patient in sorted(patients)}
+    return {patient: withdrawn[mark] for patient, mark in marks.items() if mark in withdrawn}
 
 
 def register_returned(connection: duckdb.DuckDBPyConnection, returned: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.config import NEXT, ReleaseConfig
 from tasks.releases.database import open_database
 from tasks.releases.edition import METADATA, Edition
-from tasks.releases.evidence import earlier_versions, returning
+from tasks.releases.evidence import earlier_versions, returning, withdrawals
 from tasks.releases.facts import Facts, gather_facts
 from tasks.releases.gate import GateReport, check_all
 from tasks.releases.masking import mask_reports
@@ -78,10 +78,14 @@ def _publish(edition: Edition, connection: duckdb.DuckDBPyConnection, root: Path
         there = open_release(store, config.dataset, config.version)
         return _same(there, edition, edition.write_tables(connection))
     earlier = earlier_versions(store, config.dataset, config.version)
-    returned = returning(store, config.dataset, candidate.split_of_patient)
+    withdrawn = withdrawals(store, config.dataset)
+    returned = returning(config.dataset, candidate.split_of_patient, withdrawn)
     report = check_all(connection, candidate, config.gate, config.workers, earlier, returned)
     if not report.passed:
         raise report.error(quarantine(candidate, config, report, root))
+    if withdrawn:
+        marks = sorted(withdrawn.keys() | set(candidate.lineage.get("withdrawn", ())))
+        edition = replace(edition, candidate=replace(candidate, lineage={**candidate.lineage, "withdrawn": marks}))
     tables, facts = edition.write_tables(connection), gather_facts(connection)
     if following:
         return _follow(edition, tables, facts, report)

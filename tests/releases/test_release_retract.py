@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from tasks.releases.publish import publish
 from tasks.releases.read import open_release
 from tasks.releases.retract import retract
 from tasks.releases.verify import verify
-from tasks.releases.withdrawal import less
+from tasks.releases.withdrawal import as_candidate, less
 
 Rows = dict[str, list[Any]]
 Build = Callable[[Rows], Candidate]
@@ -45,9 +46,13 @@ def test_who_withdrew_does_not_come_back_with_the_next_run(
     shared_store: Path, candidate: Candidate, config: ReleaseConfig
 ) -> None:
     retract(shared_store, "sample", "P01")
-    retract(shared_store, "sample", "P03")
-    for version in ("1.1.0", "2.0.0"):
-        with pytest.raises(GateError, match=r"patients_stay_withdrawn: P01 withdrew in 1\.0\.1; take them out of"):
+    without_both = retract(shared_store, "sample", "P03").successor
+    of_a_run = replace(as_candidate(without_both), lineage={})
+    publish(of_a_run, config.model_copy(update={"version": "1.1.0"}), shared_store)
+    for version in ("1.0.1", "1.0.2"):  # every later version hands on who withdrew
+        shutil.rmtree(shared_store / "sample" / version)
+    for version in ("1.2.0", "2.0.0"):
+        with pytest.raises(GateError, match=r"patients_stay_withdrawn: P01 withdrew in 1\.1\.0; take them out of"):
             publish(candidate, config.model_copy(update={"version": version}), shared_store)
 
 
