@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import StoreError
 from schemas.ids import digest
+from schemas.letters import LETTER
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds
 from tasks.releases.duplicates import near_duplicates
@@ -76,6 +77,12 @@ def register_counts(connection: duckdb.DuckDBPyConnection, candidate: Candidate,
     connection.register("leak_table", pa.table(leaks))
     passing = PASSING + (UNDECIDED if bounds.undecided_cells == "allow" else ())
     connection.register("passing_verdicts", pa.table({"verdict": list(passing)}))
+
+
+def register_letters(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add the macro `named_letter(text)`: the words with which a text names an option's letter, or none."""
+    pattern = LETTER.replace("'", "''")
+    connection.execute(f"CREATE TEMP MACRO named_letter(said) AS trim(regexp_extract(said, '{pattern}'))")
 
 
 def earlier_versions(store: ReleaseStore, dataset: str, version: str) -> list[Release]:

@@ -14,7 +14,13 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.checks import Check, check_queries, count_rows, run_check
 from tasks.releases.config import GateBounds
 from tasks.releases.database import open_database
-from tasks.releases.evidence import register_counts, register_earlier_splits, register_images, register_returned
+from tasks.releases.evidence import (
+    register_counts,
+    register_earlier_splits,
+    register_images,
+    register_letters,
+    register_returned,
+)
 from tasks.releases.masking import register_identifying
 from tasks.releases.read import Release
 
@@ -95,6 +101,7 @@ def check_all(
     register_counts(connection, candidate, bounds)
     register_earlier_splits(connection, earlier)
     register_returned(connection, returned or {})
+    register_letters(connection)
     register_identifying(connection, look=bounds.identifying_text != "off")
     queries = check_queries(screening=bounds.require_screening)
     checks = tuple(run_check(connection, name, query) for name, query in queries)

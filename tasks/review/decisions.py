@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from schemas.ids import canonical_json
+from schemas.letters import names_a_letter
 from schemas.records import Provenance, Question, Rejection, ReviewEvent
 from tasks.rebalance import restore_balance
 from tasks.review.config import ReviewConfig
@@ -109,13 +110,15 @@ def edited(question: Question, ruling: Ruling) -> Question:
     The id stays, so that events, verdicts and releases still find it; the provenance tells of the edit.
 
     Raises:
-        ValueError: the key is none of the options.
+        ValueError: the key is none of the options, or the rationale names a letter.
     """
     edit = ruling.edit or {}
     options = tuple(edit.get("options", question.options))
     key = edit.get("answer_index", question.answer_index)
     if key >= len(options):
         raise ValueError(f"key {key} of {len(options)} options")
+    if said := names_a_letter(edit.get("rationale", "")):
+        raise ValueError(f"the rationale says {said!r}")
     concepts = dict(zip(question.options, question.option_concepts, strict=False))
     return replace(
         question,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import ReviewConflictError, ReviewError
+from schemas.letters import names_a_letter
 from schemas.records import ReviewEvent
 from schemas.records.review import EventKind
 from tasks.review.decisions import Ruling, rulings
@@ -101,6 +102,10 @@ def _check_fit(item: ReviewItem, kind: EventKind, payload: Mapping[str, Any]) ->
             and key >= len(options)
         ):
             raise ReviewError("the key is none of the options", remedy="choose one of them as the key")
+        if isinstance(edit.get("rationale"), str) and (said := names_a_letter(edit["rationale"])):
+            raise ReviewError(
+                f"the rationale says {said!r}, and options change places", remedy="name the finding, not its letter"
+            )
         if "think" in edit and len(edit["think"]) != len(item.path):
             raise ReviewError("steps were added or left out", remedy="rewrite their words; each cites one statement")
 

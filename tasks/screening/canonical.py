@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from schemas.letters import names_a_letter
 from schemas.records import Question, Rejection
 from schemas.rejection import Reason
 from tasks.screening.items import MAX_OPTIONS, MIN_OPTIONS, normalised
-
-# A rationale that names a letter: "Option B", "answer is (C)", "(D)", "B. ...", "B is correct".
-_LETTER = re.compile(
-    r"\b(?:[Oo]ptions?|[Aa]nswers?|[Cc]hoices?|OPTION|ANSWER|CHOICE)\s*(?:is|are|:)?\s*[\"'(\[]?[A-Z]\b(?!')"
-    r"|[(\[][A-Z][)\]]|(?:^|[.;:!?]\s+)[A-Z]\s*[).:](?=\s|$)|^[A-Z]\s+(?:is|because|since)\b"
-    r"|\b[A-Z]\s+is\s+(?:the\s+)?(?:correct|right|wrong|incorrect|best)\b"
-)
-
-
-def names_a_letter(rationale: str) -> str | None:
-    """Return the words with which a rationale names an option's letter, or None."""
-    found = _LETTER.search(rationale)
-    return found.group().strip() if found else None
 
 
 def _fault(question: Question) -> tuple[Reason, str] | None:

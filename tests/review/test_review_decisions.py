@@ -72,6 +72,14 @@ def test_an_undone_verdict_does_not_count(ask: Ask) -> None:
     assert apply([ask("a", option_set=None)], ["a"], log, HOLD)[1] == {}
 
 
+def test_an_edit_that_names_a_letter_waits_for_another_and_refuses_no_release(ask: Ask) -> None:
+    log = Log()
+    log.decide("a", "ann", "edit", edit={"rationale": "Option B is right because of its papillae."})
+    kept, rejections = apply_decisions([ask("a", option_set=None)], queue_of("a"), log.events, HOLD)
+    said = "the edit cannot be applied: the rationale says 'Option B'"
+    assert (kept, rejections) == ([], [Rejection("a", "review", "awaiting_review", said)])
+
+
 def test_a_skipped_item_is_undecided(ask: Ask) -> None:
     log = Log()
     log.decide("a", "ann", "skip")

@@ -57,6 +57,9 @@ def test_edits_that_cannot_be_are_refused(page: Page) -> None:
     for form in ({}, {"answer_index": "4"}, {"options_0": "solid"}, {"options_0": " "}, {"question": ""}):
         answer = page.send(client, "ann", 0, "verdict", decision="edit", **form)
         assert answer.status_code == 422, form
+    answer = page.send(client, "ann", 0, "verdict", decision="edit", rationale="Option B is right: it has papillae.")
+    assert answer.status_code == 422
+    assert "the rationale says &#39;Option B&#39;" in answer.text
     assert decide(page, "ann", 3, answer=1, decision="edit", text="Another.").status_code == 422
     assert page.state(0) == "to_read"
 

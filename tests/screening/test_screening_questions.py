@@ -9,7 +9,7 @@ import pytest
 
 from schemas.records import Provenance, Question, Rejection, Verdict
 from schemas.records.generation import Dimension
-from tasks.screening.canonical import canonicalise, names_a_letter
+from tasks.screening.canonical import canonicalise
 from tasks.screening.config import ScreeningConfig
 from tasks.screening.planted import Leak, planted_items
 from tasks.screening.questions import screen_questions
@@ -180,34 +180,6 @@ def test_what_only_the_certifier_sees_is_reported_but_selects_nothing() -> None:
     assert outcome.dropped == ()
     assert len(outcome.kept) == 200
     assert outcome.flagged == []
-
-
-@pytest.mark.parametrize(
-    "rationale",
-    [
-        "Option B is right.",
-        "The answer is (C) since",
-        "It shows X (D).",
-        "B. It is solid.",
-        "C is correct because",
-        "A is",
-    ],
-)
-def test_rationales_that_name_a_letter_are_caught(rationale: str) -> None:
-    assert names_a_letter(rationale)
-
-
-@pytest.mark.parametrize(
-    "rationale",
-    [
-        "A solid pattern is seen.",
-        "Grade B disease in the option of surgery.",
-        "Vitamin A and stage C.",
-        "The answer shows.",
-    ],
-)
-def test_rationales_without_option_letters_pass(rationale: str) -> None:
-    assert names_a_letter(rationale) is None
 
 
 def test_the_first_of_equal_questions_on_a_field_stays(questions: list[Question]) -> None:
