@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,5 +55,6 @@ def journal(path: Path) -> Iterator[None]:
             logger.removeHandler(handler)
             logger.setLevel(level)
             logger.propagate = propagate
-        handler.close()
-        warnings.close()
+        for each in (handler, warnings):
+            with suppress(OSError):  # on a full disk; the run ends with its own error
+                each.close()

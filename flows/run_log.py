@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -55,7 +56,7 @@ def recorded(config: RunConfig) -> Iterator[None]:
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             record["status"] = "interrupted" if interrupted else "failed"
-            record["problem"] = str(error) if isinstance(error, SlidesmithError) else type(error).__name__
+            record["problem"] = _problem(error)
             _log.error("curation %s: %s", record["status"], record["problem"])
             raise
         finally:
@@ -78,8 +79,29 @@ def _kept(path: Path, record: Mapping[str, Any]) -> Iterator[None]:
             yield
         finally:
             partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
-            partial.replace(path)
+            try:
+                partial.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
+                partial.replace(path)
+            except OSError:
+                partial.unlink(missing_ok=True)
+                _rewrite(stream, record)
+
+
+def _rewrite(stream: IO[str], record: Mapping[str, Any]) -> None:
+    """Write over the record that stands there, which on a full disk has a block of its own: without the stages."""
+    short = json.dumps({name: value for name, value in record.items() if name != "stages"}).encode()
+    with suppress(OSError):  # what filled the disk ends the run with its own error
+        os.pwrite(stream.fileno(), short, 0)
+        os.truncate(stream.fileno(), len(short))
+
+
+def _problem(error: BaseException) -> str:
+    """Return what a record may say of an error: no path of this host, and nothing that a library put into its text."""
+    if isinstance(error, SlidesmithError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{type(error).__name__}: {error.strerror}"
+    return type(error).__name__
 
 
 def _stages(plan: Plan, found: set[tuple[str, str]]) -> list[dict[str, Any]]:

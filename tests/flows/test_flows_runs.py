@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -73,6 +74,25 @@ def test_a_failed_run_says_why(config: RunConfig) -> None:
     (error,) = [line for line in read_logs(config.out) if line["level"] == "ERROR"]
     assert "3 of 6 slides cannot be used" in error["message"]
     assert error["run_id"] == record["run_id"]
+
+
+def test_a_run_that_fills_the_disk_leaves_a_record_of_that(config: RunConfig) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:
+        with recorded(config):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1200, before[1]))  # room for the short record, not for the whole
+            (config.out / "tiles").write_bytes(bytes(2000))
+
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (record,) = read_runs(config.out)
+    assert (record["status"], record["problem"]) == ("failed", "OSError: File too large")
+    assert "stages" not in record
+    assert [path.suffix for path in sorted((config.out / "runs").iterdir())] == [".json", ".jsonl"]
 
 
 def test_a_run_under_way_and_a_killed_one_are_told_apart(config: RunConfig, inputs: Path) -> None:
