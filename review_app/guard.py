@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -50,14 +50,13 @@ class Guard:
         await self._app(scope, self._counted(receive), _with_headers(send))
 
     def _refusal(self, method: str, headers: dict[str, str]) -> tuple[int, str] | None:
-        name = urlsplit(f"//{headers.get('host', '')}").hostname
-        if name not in self._hosts:
+        if _parts(f"//{headers.get('host', '')}").hostname not in self._hosts:
             return 400, "This page is not called by that name."
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._limit:
+        if not length.isdecimal() or int(length) > self._limit:
             return 413, "That is more than this page takes."
         origin = headers.get("origin")
-        if method in _CHANGING and origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if method in _CHANGING and origin is not None and _parts(origin).netloc != headers.get("host"):
             return 403, "Changes are only made from this page itself."
         return None
 
@@ -73,6 +72,14 @@ class Guard:
             return message
 
         return counted
+
+
+def _parts(address: str) -> SplitResult:
+    """Return the parts of an address; they are all empty where it is none, as with an open bracket."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _with_headers(send: Send) -> Send:

@@ -15,8 +15,9 @@ from tasks.review.journal import events_of
 
 Show = Literal["to_read", "read", "differ", "all"]
 PAGE = 50
+# Whoever has answered an item goes on with it, whoever it is assigned to since.
 _VISIBLE = (
-    "i.open AND (:settles OR NOT EXISTS (SELECT 1 FROM assignments a WHERE a.item_id = i.item_id)"
+    "i.open AND (:settles OR s.answered OR NOT EXISTS (SELECT 1 FROM assignments a WHERE a.item_id = i.item_id)"
     " OR EXISTS (SELECT 1 FROM assignments a WHERE a.item_id = i.item_id AND a.user = :user))"
 )
 # Whoever was shown the key to settle an item has a standing without an answer, and reads it no more.
@@ -63,7 +64,7 @@ def find_item(desk: sqlite3.Connection, public_id: str) -> tuple[ReviewItem, str
 
 
 def may_read(desk: sqlite3.Connection, user: User, item: ReviewItem) -> bool:
-    """Return whether the item is open and not assigned to others alone."""
+    """Return whether the item is open and not assigned to others alone before the user began it."""
     query = f"SELECT 1 {_FROM} WHERE i.item_id = :item AND {_VISIBLE}"
     return desk.execute(query, _arguments(user, item=item.item_id)).fetchone() is not None
 

@@ -69,14 +69,19 @@ def assign(
     dimension: Annotated[str, Form(pattern=r"^[a-z_]{0,40}$")] = "",
     count: Annotated[int, Form(ge=1, le=100_000)] = 20,
 ) -> Response:
-    """Assign items that still want a reader, in the queue's order; assigned items are shown to their readers alone."""
+    """Assign items that still want a reader, in the queue's order; assigned items are shown to their readers alone.
+
+    Whoever has begun an item is one of its readers, assigned or not.
+    """
     if find_user(desk, user) is None:
         raise HTTPException(422, "There is no such user.")
     with writing(desk):
         desk.execute(
             "INSERT INTO assignments SELECT item_id, :user FROM items i WHERE open AND state IN ('to_read', 'second')"
             " AND (:dimension = '' OR dimension = :dimension)"
-            " AND (SELECT count(*) FROM assignments a WHERE a.item_id = i.item_id) < i.readers"
+            " AND (SELECT count(*) FROM (SELECT user FROM assignments a WHERE a.item_id = i.item_id"
+            " UNION SELECT reviewer FROM standings s WHERE s.item_id = i.item_id AND s.answered"
+            " AND s.decision IS NOT 'skip')) < i.readers"
             " AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.item_id = i.item_id AND a.user = :user)"
             " AND NOT EXISTS (SELECT 1 FROM standings s WHERE s.item_id = i.item_id AND s.reviewer = :user)"
             " ORDER BY place LIMIT :count",

@@ -138,6 +138,19 @@ def test_assigned_items_are_their_readers_alone(page: Page) -> None:
     assert ITEMS[0].public_id in ben.get("/").text
 
 
+def test_an_item_that_somebody_has_begun_stays_theirs_when_items_are_assigned(page: Page) -> None:
+    ada, ann = page.client("ada"), page.client("ann")
+    for number in (0, 1):  # one reader, two readers
+        page.send(ann, "ann", number, "blind", answer=2)
+    for name in ("ben", "eve"):
+        ada.post("/admin/assign", data={"csrf": page.csrf(ada), "user": name, "count": "2"})
+    with page.desk() as desk:
+        given = desk.execute("SELECT user, place FROM assignments JOIN items USING (item_id) ORDER BY place").fetchall()
+    assert [tuple(row) for row in given] == [("ben", 1), ("ben", 2), ("eve", 3), ("eve", 4)]
+    for number in (0, 1):
+        assert page.send(ann, "ann", number, "verdict", decision="accept").status_code == 303
+
+
 def test_the_log_that_the_next_run_reads_is_kept_up_with(page: Page) -> None:
     decide(page, "ann", 0, decision="accept")
     decide(page, "ben", 1, decision="reject", reason="4")
