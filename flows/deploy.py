@@ -1,4 +1,4 @@
-"""Register what this project needs with a Prefect server: pools, limits, automations, deployments of `prefect.yaml`."""
+"""Register what `prefect.yaml` names with a Prefect server: pools, limits, automations, deployments, schedules."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from schemas.errors import ConfigError, StageFailedError
 from tasks.settings import ROOT
 
 ALERT_URL = "SLIDESMITH_ALERT_URL"
+HOME = "SLIDESMITH_HOME"
 _WEBHOOK = "slidesmith-alert"
 
 
 def deploy() -> dict[str, Any]:
     """Register everything; automations and deployments that are there are brought up to date. Returns all names.
 
-    Pools and limits that exist stay as they are: the operator's (`prefect gcl update gpu --limit 4`).
+    Pools, limits and schedules that exist stay as they are: the operator's (`prefect gcl update gpu --limit 4`).
 
     Raises:
         ConfigError: no server is named.
@@ -30,8 +31,10 @@ def deploy() -> dict[str, Any]:
         raise ConfigError("no Prefect server is named", remedy="set PREFECT_API_URL, or use `make server`")
     plan = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     there = register(plan["definitions"])
-    _make_deployments()
-    return {**there, "deployments": [deployment["name"] for deployment in plan["deployments"]]}
+    names = [deployment["name"] for deployment in plan["deployments"]]
+    _make_deployments(names)
+    _make_schedules(plan["definitions"]["schedules"])
+    return {**there, "deployments": names}
 
 
 def register(wanted: dict[str, Any]) -> dict[str, list[str]]:
@@ -99,9 +102,23 @@ def _webhook() -> str | None:
     return str(Webhook(url=SecretStr(url)).save(_WEBHOOK, overwrite=True))
 
 
-def _make_deployments() -> None:
+def _make_deployments(names: list[str]) -> None:
+    """Register them; `prefect deploy` lets go on what operators have paused, so it is paused again."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+    ours = DeploymentFilter(name=DeploymentFilterName(any_=names))
+    with get_client(sync_client=True) as client:
+        paused = [there.id for there in client.read_deployments(deployment_filter=ours) if there.paused]
+        _run_prefect_deploy()
+        for identifier in paused:
+            client.pause_deployment(identifier)
+
+
+def _run_prefect_deploy() -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    environment = {"SLIDESMITH_HOME": str(ROOT), **os.environ}
+    # Without the variable its placeholder is what the server keeps, and every worker fills in its own folder.
+    environment = {name: value for name, value in os.environ.items() if name != HOME}
     done = subprocess.run(  # noqa: S603  our own arguments
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -111,3 +128,19 @@ def _make_deployments() -> None:
             f"the server took not all deployments: {told[-1] if told else 'no reason given'}",
             remedy="see the server's log, and prefect.yaml",
         )
+
+
+def _make_schedules(wanted: dict[str, str]) -> None:
+    """Not left to `prefect deploy`, which deletes what is there, hence also what operators have switched on."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import CronSchedule
+
+    with get_client(sync_client=True) as client:
+        for name, cron in wanted.items():
+            deployment = client.read_deployment_by_name(name)
+            if not deployment.schedules:
+                daily = CronSchedule(cron=cron, timezone="Etc/UTC")
+                client.create_deployment_schedules(
+                    deployment.id, [DeploymentScheduleCreate(schedule=daily, active=False)]
+                )

@@ -16,7 +16,7 @@ from tasks.tiling.task import list_slides, tile
 _SLIDE_REASONS = {"unreadable", "not_a_slide", "missing_mpp", "mpp_out_of_range", "no_tissue", "too_small"}
 
 
-@flow(name="tile-slides", retries=0)
+@flow(name="tile-slides")
 def tile_slides(config: RunConfig | Path) -> None:
     """Tile every slide of the manifest; slides that cannot be used become rejections.
 

@@ -19,12 +19,12 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import FlowRun
 from prefect.client.schemas.actions import DeploymentScheduleCreate, GlobalConcurrencyLimitUpdate, WorkPoolUpdate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterTags
-from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import execution
 from flows.config import RunnerConfig
-from flows.deploy import register
+from flows.deploy import deploy
 from flows.limits import slots
 from flows.server import SERVER, WORKER
 
@@ -59,7 +59,8 @@ def environment(
 ) -> Iterator[dict[str, str]]:
     """Everything of prefect.yaml, and a worker."""
     deployed = run({**served, "SLIDESMITH_ALERT_URL": alerts[0]}, "-m", "flows.cli", "deploy", "--json")
-    assert json.loads(deployed)["automations"] == ["runs whose process has died", "tell of failed runs"]
+    wanted = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]
+    assert json.loads(deployed)["automations"] == [automation["name"] for automation in wanted["automations"]]
     with (tmp_path_factory.mktemp("worker") / "worker.log").open("wb") as log:
         command = [*PREFECT, "worker", "start", "--pool", "cpu"]
         worker = subprocess.Popen(command, env=served, cwd=ROOT, stdout=log, stderr=log)
@@ -70,8 +71,13 @@ def environment(
             worker.wait()
 
 
-def prefect(settings: dict[str, str], *arguments: str) -> str:
-    return run(settings, "-m", "prefect", *arguments)
+@pytest.fixture
+def client(environment: dict[str, str]) -> Iterator[SyncPrefectClient]:
+    with (
+        temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
+        get_client(sync_client=True) as client,
+    ):
+        yield client
 
 
 def run(settings: dict[str, str], *arguments: str) -> str:
@@ -87,34 +93,54 @@ def finished_by_schedule(client: SyncPrefectClient) -> list[FlowRun]:
     return [run for run in client.read_flow_runs(flow_run_filter=tagged) if run.state and run.state.is_final()]
 
 
-def test_every_deployment_is_registered(environment: dict[str, str]) -> None:
-    listed = prefect(environment, "deployment", "ls")
-    for deployment in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]:
-        assert deployment["name"] in listed
+def test_every_deployment_is_registered_with_its_schedule_switched_off(client: SyncPrefectClient) -> None:
+    wanted = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    there = client.read_deployments()
+    assert {deployment.name for deployment in there} == {deployment["name"] for deployment in wanted["deployments"]}
+    given = {deployment.name: deployment.schedules for deployment in there if deployment.schedules}
+    assert {*given} == {name.split("/")[1] for name in wanted["definitions"]["schedules"]}
+    assert all([schedule.active for schedule in schedules] == [False] for schedules in given.values())
+
+
+def test_the_server_keeps_no_folder_of_the_machine_that_deployed(client: SyncPrefectClient) -> None:
+    for deployment in client.read_deployments():
+        (step,) = deployment.pull_steps or []
+        assert [*step.values()] == [{"directory": "{{ $SLIDESMITH_HOME }}"}]
+        assert str(ROOT) not in deployment.model_dump_json()
 
 
 def test_what_is_registered_again_is_not_doubled_and_what_operators_set_stays(
-    environment: dict[str, str], alerts: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str],
+    client: SyncPrefectClient,
+    alerts: tuple[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("SLIDESMITH_ALERT_URL", alerts[0])
-    wanted = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]
-    with (
-        temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
-        get_client(sync_client=True) as client,
-    ):
-        before = client.read_automations_by_name("tell of failed runs")
-        client.update_work_pool("cpu", WorkPoolUpdate(concurrency_limit=5))
-        client.update_global_concurrency_limit("gpu", GlobalConcurrencyLimitUpdate(limit=3))
-        register(wanted)
-        after = client.read_automations_by_name("tell of failed runs")
-        assert [automation.id for automation in after] == [automation.id for automation in before]
-        assert client.read_work_pool("cpu").concurrency_limit == 5
-        assert client.read_global_concurrency_limit_by_name("gpu").limit == 3
+    for name, value in {**environment, "SLIDESMITH_ALERT_URL": alerts[0]}.items():
+        monkeypatch.setenv(name, value)
+    leap_day = CronSchedule(cron="0 0 29 2 *", timezone="Europe/Berlin")
+    nightly, training = (client.read_deployment_by_name(name) for name in ("curate/nightly", "train-model/training"))
+    client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, active=True, schedule=leap_day)
+    client.create_deployment_schedules(nightly.id, [DeploymentScheduleCreate(schedule=leap_day, active=True)])
+    client.pause_deployment(training.id)
+    client.update_work_pool("cpu", WorkPoolUpdate(concurrency_limit=5))
+    client.update_global_concurrency_limit("gpu", GlobalConcurrencyLimitUpdate(limit=3))
+    automations = [automation.id for automation in client.read_automations()]
+    schedules = client.read_deployment_schedules(nightly.id)
+
+    deploy()
+
+    assert [automation.id for automation in client.read_automations()] == automations
+    assert client.read_deployment_schedules(nightly.id) == schedules
+    assert [schedule.active for schedule in schedules] == [True, True]
+    assert client.read_deployment(training.id).paused
+    assert not client.read_deployment(nightly.id).paused
+    assert client.read_work_pool("cpu").concurrency_limit == 5
+    assert client.read_global_concurrency_limit_by_name("gpu").limit == 3
 
 
-def test_a_failed_run_is_told_of(environment: dict[str, str], alerts: tuple[str, list[str]], tmp_path: Path) -> None:
-    missing = tmp_path / "missing.yaml"
-    prefect(environment, "deployment", "run", "curate/nightly", "--param", f"config={missing}")
+def test_a_failed_run_is_told_of(client: SyncPrefectClient, alerts: tuple[str, list[str]], tmp_path: Path) -> None:
+    nightly = client.read_deployment_by_name("curate/nightly")
+    client.create_flow_run_from_deployment(nightly.id, parameters={"config": str(tmp_path / "missing.yaml")})
     limit = time.monotonic() + 60
     while not alerts[1]:
         assert time.monotonic() < limit
@@ -172,6 +198,8 @@ def test_the_compose_file_starts_what_there_is() -> None:
     assert services["worker"]["command"][-1] in pools
     assert services["server"]["environment"].items() >= SERVER.items()
     assert services["worker"]["environment"].items() >= WORKER.items()
+    name = services["tls"]["command"][services["tls"]["command"].index("--from") + 1].split("/")[2].rsplit(":", 1)[0]
+    assert name == told["review"][told["review"].index("--name") + 1] == "${SLIDESMITH_NAME:-localhost}"
     server = f"http://server:{services['server']['ports'][0].split(':')[-1]}/api"
     assert {services[name]["environment"]["PREFECT_API_URL"] for name in ("deployments", "worker")} == {server}
 
@@ -193,7 +221,7 @@ def test_the_guide_starts_a_worker_elsewhere_with_its_settings() -> None:
 
 
 def test_a_worker_runs_the_nightly_deployment_when_it_is_due(
-    environment: dict[str, str], inputs: Path, tmp_path: Path
+    client: SyncPrefectClient, inputs: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "run.yaml"
     settings = {
@@ -206,16 +234,12 @@ def test_a_worker_runs_the_nightly_deployment_when_it_is_due(
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     due = IntervalSchedule(interval=timedelta(days=1), anchor_date=datetime.now(UTC) + timedelta(seconds=8))
     schedule = DeploymentScheduleCreate(schedule=due, active=True, parameters={"config": str(config)})
-    with (
-        temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
-        get_client(sync_client=True) as client,
-    ):
-        nightly = client.read_deployment_by_name("curate/nightly")
-        client.create_deployment_schedules(nightly.id, [schedule])
-        limit = time.monotonic() + 400
-        while not (ended := finished_by_schedule(client)):
-            assert time.monotonic() < limit
-            time.sleep(0.5)
+    nightly = client.read_deployment_by_name("curate/nightly")
+    client.create_deployment_schedules(nightly.id, [schedule])
+    limit = time.monotonic() + 400
+    while not (ended := finished_by_schedule(client)):
+        assert time.monotonic() < limit
+        time.sleep(0.5)
     assert ended[0].state_type == "COMPLETED", ended[0].state
     outcome = json.loads((tmp_path / "out" / "run.json").read_text())
     assert outcome["release"]["rows"]["slides"] == 6
