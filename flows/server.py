@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from urllib.error import URLError
 
-from schemas.errors import StageFailedError
+from schemas.errors import SlidesmithError, StageFailedError
 from tasks.settings import ROOT
 
 _PORT = 4200
@@ -27,11 +28,23 @@ SETTINGS = {**SERVER, **WORKER}
 """What a server and its workers are told by their environment; compose.yaml and docs/operating.md say the same."""
 
 
+def _claim(port: int) -> None:
+    """Make sure that what will answer there is the server of this checkout, not one that is there already."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise StageFailedError(
+            f"port {port} cannot be used: {os.strerror(error.errno or 0).lower()}",
+            remedy="end what listens there; with a Prefect server that is to stay, set PREFECT_API_URL and run"
+            " `slidesmith deploy`",
+        ) from None
+
+
 def _wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:
     limit = time.monotonic() + _START_S
     while time.monotonic() < limit:
         if server.poll() is not None:
-            raise StageFailedError("the Prefect server ended at once", remedy=f"is port {_PORT} taken?")
+            raise StageFailedError("the Prefect server ended at once", remedy="see its output above")
         try:
             with urllib.request.urlopen(f"{api}/health", timeout=5):  # noqa: S310  loopback
                 return
@@ -41,7 +54,17 @@ def _wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """Start the server, register everything, and work until interrupted."""
+    """Start the server, register everything, and work until interrupted; failures are one line on standard error."""
+    try:
+        _serve()
+    except SlidesmithError as error:
+        sys.exit(f"slidesmith: {error}")
+    except KeyboardInterrupt:
+        pass
+
+
+def _serve() -> None:
+    _claim(_PORT)
     api = f"http://127.0.0.1:{_PORT}/api"
     environment = {**SETTINGS, **os.environ, "PREFECT_API_URL": api, "SLIDESMITH_HOME": str(ROOT)}
     prefect = [sys.executable, "-m", "prefect"]
@@ -50,13 +73,13 @@ def main() -> None:
     )
     try:
         _wait_until_healthy(api, server)
-        for step in (
-            [sys.executable, "-m", "flows.cli", "deploy"],
-            [*prefect, "worker", "start", "--pool", "cpu"],
+        for work, step in (
+            ("registering", [sys.executable, "-m", "flows.cli", "deploy"]),
+            ("the worker", [*prefect, "worker", "start", "--pool", "cpu"]),
         ):
-            subprocess.run(step, env=environment, cwd=ROOT, check=step[-1] == "deploy")  # noqa: S603
-    except KeyboardInterrupt:
-        pass
+            ended = subprocess.run(step, env=environment, cwd=ROOT, check=False)  # noqa: S603  our own arguments
+            if ended.returncode:
+                raise StageFailedError(f"{work} ended with code {ended.returncode}", remedy="see its output above")
     finally:
         server.terminate()
         server.wait(timeout=30)
