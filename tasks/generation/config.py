@@ -95,7 +95,6 @@ class GenerationConfig(StageConfig):
     templates: tuple[str, ...] | None = Field(
         default=None, description="question templates to use by name; null for all of the plan"
     )
-    options: Literal[4] = Field(default=4, description="options of a question")
     questions_per_field: int = Field(
         default=2, ge=1, le=16, description="counterbalanced questions of one dimension about one field, at most"
     )
