@@ -9,7 +9,7 @@ patient are balanced as well. The property is an identity of counting and holds 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from schemas.ids import content_id
@@ -25,6 +25,11 @@ class Block:
     split: str
     patient_id: str
     fields: tuple[FieldView, ...]
+
+    @property
+    def order_seed(self) -> str:
+        """What seeds the order of the options: across patients the set alone, so that partners change no question."""
+        return self.block_id if self.patient_id else self.option_set.set_id
 
     @property
     def block_id(self) -> str:
@@ -48,19 +53,31 @@ class Allocation:
         self._views = views
 
     def blocks(self, by_template: Sequence[Sequence[OptionSet]]) -> list[Block]:
-        """Return the blocks of a dimension: within patients; across those of a split only where none is found so.
+        """Return the blocks of a dimension: within patients; across those of a split whose own fields give none.
 
-        What a patient is asked depends on nobody else's fields, so questions, and what people decided about them, stay
-        when slides of others come or go.
+        What a patient with blocks of their own is asked depends on nobody else's fields, so questions, and what people
+        decided about them, stay when slides of others come or go. Of the others' most do: their fields stand in an
+        order, and options are shown in one, that does not depend on who else is there.
         """
         pools = [self._pools(sets) for sets in by_template]
         places = sorted({place for by_set in pools for pool in by_set.values() for place in pool})
         blocks = [block for place in places for block in self._at(place, by_template, pools)]
-        served = {block.split for block in blocks}
-        across = [{name: _by_split(pool) for name, pool in by_set.items()} for by_set in pools]
-        for split in sorted({split for split, _ in places} - served):
+        waiting = set(places) - {(block.split, block.patient_id) for block in blocks}
+        across = [{name: self._across(name, pool, waiting) for name, pool in by_set.items()} for by_set in pools]
+        for split in sorted({split for split, _ in waiting}):
             blocks += self._at((split, ""), by_template, across)
         return blocks
+
+    def _across(self, set_id: str, pool: Pool, waiting: Set[Place]) -> Pool:
+        """Return the pool of a set's waiting patients together, by split."""
+        merged: Pool = defaultdict(lambda: defaultdict(list))
+        for split, patient in sorted(pool.keys() & waiting):
+            for option, views in pool[split, patient].items():
+                merged[split, ""][option] += views
+        for by_option in merged.values():
+            for views in by_option.values():
+                views.sort(key=lambda view: self._tools.rank("fields", set_id, view.field.field_id))
+        return merged
 
     def _at(
         self, place: Place, by_template: Sequence[Sequence[OptionSet]], pools: Sequence[Mapping[str, Pool]]
@@ -137,12 +154,3 @@ def _by_room(item: tuple[int, str, OptionSet]) -> tuple[int, str]:
 
 def _blocks_in(fields: Mapping[int, Sequence[FieldView]], k: int) -> int:
     return min((len(fields.get(option, ())) for option in range(k)), default=0)
-
-
-def _by_split(pool: Pool) -> Pool:
-    """Return the pool without patients."""
-    merged: Pool = defaultdict(lambda: defaultdict(list))
-    for split, patient in sorted(pool):
-        for option, views in pool[split, patient].items():
-            merged[split, ""][option] += views
-    return merged

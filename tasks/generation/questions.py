@@ -121,7 +121,7 @@ def _block_questions(block: Block, tools: Tools) -> Iterable[Question]:
     """Yield the questions of a block: one text, one order of options, and each option once the key."""
     option_set = block.option_set
     order = list(range(len(option_set.options)))
-    tools.choice("order", block.block_id).shuffle(order)
+    tools.choice("order", block.order_seed).shuffle(order)
     note = (("block", block.block_id),)
     for key, view in enumerate(block.fields):
         yield question_row(option_set, Placement(view, key, order, block.split, note, option_set.set_id), tools)

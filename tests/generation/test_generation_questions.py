@@ -6,7 +6,7 @@ import collections
 import dataclasses
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +73,47 @@ def test_patients_of_one_diagnosis_each_are_balanced_across_the_split(
     sample_fields: SampleFields, ask: Callable[..., Any]
 ) -> None:
     """Clinical data: a patient has one architecture, so no block can be found within a patient."""
-    fields = []
-    for number, field in enumerate(sample_fields(patients=16, each=24, seed=3)):
-        value = ("glandular", "solid", "papillary", "cribriform")[number % 4]
-        kept = tuple(f for f in field.features if f.attribute not in {"architecture", "diagnosis"})
-        old = next(f for f in field.features if f.attribute == "architecture")
-        new = dataclasses.replace(old, value=value, concept_id=f"SSG:{value}_architecture")
-        fields.append(dataclasses.replace(field, features=(new, *kept), patient_id=f"{number % 4}-{number % 16}"))
+    fields = of_one_architecture_each(sample_fields(patients=16, each=24, seed=3))
     splits = {field.patient_id: "train" for field in fields}
     rows, _ = ask(fields, splits, dimensions=["correspondence"])
     assert len({row.patient_id for row in rows}) == len(splits)
     assert not _unequal(rows, "split", "option_set_id", "options")
+
+
+def of_one_architecture_each(fields: Sequence[Field]) -> list[Field]:
+    found = []
+    for number, field in enumerate(fields):
+        value = ("glandular", "solid", "papillary", "cribriform")[number % 4]
+        kept = tuple(f for f in field.features if f.attribute not in {"architecture", "diagnosis"})
+        old = next(f for f in field.features if f.attribute == "architecture")
+        new = dataclasses.replace(old, value=value, concept_id=f"SSG:{value}_architecture")
+        found.append(dataclasses.replace(field, features=(new, *kept), patient_id=f"{number % 4}-{number % 16}"))
+    return found
+
+
+def test_a_patient_of_several_diagnoses_takes_no_question_from_those_of_one(
+    sample_fields: SampleFields, ask: Callable[..., Any]
+) -> None:
+    others = of_one_architecture_each(sample_fields(patients=16, each=24, seed=3))
+    several = [dataclasses.replace(f, patient_id="both") for f in sample_fields(patients=1, each=48, seed=4)]
+    splits = {field.patient_id: "train" for field in [*others, *several]}
+    without, _ = ask(others, splits, dimensions=["correspondence"])
+    rows, _ = ask([*others, *several], splits, dimensions=["correspondence"])
+    assert {row.question_id for row in rows if row.patient_id != "both"} == {row.question_id for row in without}
+    assert any(row.patient_id == "both" for row in rows)
+    assert not _unequal(rows, "split", "option_set_id", "options")
+
+
+def test_most_questions_across_patients_stay_when_a_patient_comes(
+    sample_fields: SampleFields, ask: Callable[..., Any]
+) -> None:
+    fields = of_one_architecture_each(sample_fields(patients=16, each=24, seed=3))
+    splits = {field.patient_id: "train" for field in fields}
+    before, after = (
+        {row.question_id for row in ask(there, splits, dimensions=["correspondence"])[0] if row.patient_id != "3-15"}
+        for there in ([field for field in fields if field.patient_id != "3-15"], fields)
+    )
+    assert len(before & after) >= 0.5 * len(before)  # 0.14 where newcomers shuffle all
 
 
 def test_all_dimensions_and_both_kinds_of_template_are_asked(asked: tuple[list[Question], Any]) -> None:
