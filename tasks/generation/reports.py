@@ -74,7 +74,7 @@ def _accept(
         text = [(section.title, section.text) for section in raw.sections]
         report_id = content_id("report", patient_id, raw.slide_id, text)
         if report_id in reports:
-            rejections.append(_rejection(raw.name, "near_duplicate", f"equal to an earlier report of {patient_id}"))
+            rejections.append(_rejection(raw.name, "near_duplicate", f"equal to an earlier one, {report_id}"))
         else:
             reports[report_id] = Report(report_id, patient_id, raw.sections, raw.slide_id)
 

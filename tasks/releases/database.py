@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - names of tables and columns come from closed lists; values are always bound
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from schemas.arrow import schema_of
+from schemas.ids import ID_HEX
 from schemas.records import TABLES
 from tasks.releases.candidate import Candidate
-from tasks.releases.relations import KEYS, LINKS, OWNERS
+from tasks.releases.relations import KEYS, LINKS, OWNERS, REFERENCES
 
 if TYPE_CHECKING:
     import duckdb
 
 MEMORY = "512MB"  # tables that are larger than this spill to the temporary folder
 FILE, ROW = "file_at", "row_at"
+CONTENT_ID = f"[a-z]+_[0-9a-f]{{{ID_HEX}}}"
 
 
 @contextmanager
@@ -48,7 +50,7 @@ def open_database(candidate: Candidate, spill: Path, workers: int = 2) -> Iterat
         connection.execute("CREATE TABLE patients AS SELECT p AS patient_id, s AS split FROM given")
         for name in TABLES:
             _load(connection, name, candidate)
-        for name in TABLES:
+        for name in sorted(TABLES, key=lambda name: name != "rejections"):  # they lead on to whom a verdict is about
             _own(connection, name)
         yield connection
 
@@ -77,14 +79,38 @@ def _rename_split(table: pa.Table) -> pa.Table:
 def _own(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     if name in OWNERS:
         source = f"SELECT t.*, t.{OWNERS[name]} AS owner FROM raw_{name} t"
+    elif name == "rejections":
+        source = _owned_rejections(connection)
     else:
         column, targets = LINKS[name]
-        ways = " UNION ".join(f"SELECT {KEYS[t][0]} AS id, {OWNERS[t]} AS owner FROM raw_{t}" for t in targets)
-        if name == "rejections":  # tiling rejects tiles and slides by name too
-            ways += " UNION SELECT tile_id, patient_id FROM raw_tiles JOIN raw_slides USING (slide_id)"
-            ways += " UNION SELECT name, patient_id FROM raw_slides"
+        ways = _ways(targets)
+        if any(reference.or_rejected for reference in REFERENCES if reference.table == name):
+            ways += " UNION SELECT item_id, owner FROM rejections WHERE owner IS NOT NULL"
         owners = f"SELECT id, min(owner) AS owner FROM ({ways}) GROUP BY id"
         source = f"SELECT t.*, o.owner FROM raw_{name} t LEFT JOIN ({owners}) o ON o.id = t.{column}"
     connection.execute(
         f"CREATE TABLE {name} AS SELECT s.*, p.split FROM ({source}) s LEFT JOIN patients p ON p.patient_id = s.owner"
+    )
+
+
+def _ways(targets: Iterable[str]) -> str:
+    return " UNION ".join(f"SELECT {KEYS[t][0]} AS id, {OWNERS[t]} AS owner FROM raw_{t}" for t in targets)
+
+
+def _owned_rejections(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the query of rejections with their owners, and make the table `owned` that it looks in.
+
+    What is rejected stands in no table: its row belongs to whom the item belongs, else to whom the id in the item's
+    name or, failing that, in the detail belongs. Tiling rejects tiles and slides by name too.
+    """
+    connection.execute(
+        f"CREATE TABLE owned AS SELECT id, min(owner) AS owner FROM ({_ways(LINKS['rejections'][1])}"
+        " UNION SELECT tile_id, patient_id FROM raw_tiles JOIN raw_slides USING (slide_id)"
+        " UNION SELECT name, patient_id FROM raw_slides) GROUP BY id"
+    )
+    return (
+        "SELECT t.*, coalesce(o.owner, i.owner, d.owner) AS owner FROM raw_rejections t"
+        " LEFT JOIN owned o ON o.id = t.item_id"
+        f" LEFT JOIN owned i ON i.id = regexp_extract(t.item_id, '{CONTENT_ID}')"
+        f" LEFT JOIN owned d ON d.id = regexp_extract(t.detail, '{CONTENT_ID}')"
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ from tasks.store import write_parquet
 if TYPE_CHECKING:
     import duckdb
 
+REJECTS_AS = {"texts": "generation", "questions": "generation", "reviewed": "review"}
+"""Stages that are counted under another name than their rejections bear."""
 UNBALANCED = """
     WITH asked AS (
         SELECT question_id, option_set_id, split, options[answer_index + 1] AS key, options
@@ -55,11 +58,13 @@ def without(release: Release, patient: str, folder: Path) -> tuple[Candidate, di
     """
     whole = as_candidate(release)
     with open_database(whole, folder) as connection:
+        _own_what_names_them(connection, patient)
         dropped = connection.execute(UNBALANCED, {"patient": patient}).fetchall()
         ids = [question for (question,) in dropped]
         connection.register("dropped", pa.table({"question_id": pa.array(ids, pa.string())}))
         reasons = connection.execute(
-            "SELECT reason, count(*) FROM rejections WHERE owner = $patient GROUP BY reason", {"patient": patient}
+            "SELECT stage, reason, count(*) FROM rejections WHERE owner = $patient GROUP BY ALL ORDER BY ALL",
+            {"patient": patient},
         ).fetchall()
         tables = {}
         rows = {}
@@ -70,7 +75,7 @@ def without(release: Release, patient: str, folder: Path) -> tuple[Candidate, di
                 _filtered(path, gone.get(at), folder / f"{name}-{at}.parquet", name)
                 for at, path in enumerate(whole.tables[name])
             ]
-    counts = less(whole.stage_counts, dict(reasons))
+    counts = less(whole.stage_counts, {(stage, reason): n for stage, reason, n in reasons})
     if ids:
         notes = [Rejection(i, "release", "unbalanced", "its option set lost a patient who withdrew") for i in ids]
         write_parquet(to_table(notes, Rejection), folder / "left-out.parquet")
@@ -125,6 +130,21 @@ def as_candidate(release: Release) -> Candidate:
     )
 
 
+def _own_what_names_them(connection: duckdb.DuckDBPyConnection, patient: str) -> None:
+    """Count as the patient's every rejection that names them, or a slide of theirs.
+
+    A pseudonym of one or two characters could be a count of anything, and is not looked for.
+    """
+    slides = connection.execute("SELECT name, uri FROM slides WHERE owner = $patient", {"patient": patient}).fetchall()
+    names = {name for row in slides for name in row} | ({patient} if len(patient) > 2 else set())
+    told = "|".join(re.escape(name) for name in sorted(names))
+    if told:
+        connection.execute(
+            "UPDATE rejections SET owner = $patient WHERE regexp_matches(item_id || ' ' || detail, $told)",
+            {"patient": patient, "told": f"(^|[^0-9A-Za-z])({told})($|[^0-9A-Za-z])"},
+        )
+
+
 def _gone(connection: duckdb.DuckDBPyConnection, name: str, patient: str) -> dict[int, np.ndarray]:
     also = " OR question_id IN (SELECT question_id FROM dropped)" if name == "questions" else ""
     found = connection.execute(
@@ -143,14 +163,22 @@ def _filtered(path: Path, gone: np.ndarray | None, place: Path, name: str) -> Pa
     return place
 
 
-def less(counts: Sequence[Mapping[str, Any]], gone: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return stage counts without rejections that are no longer listed: they did not come in either."""
+def less(counts: Sequence[Mapping[str, Any]], gone: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """Return stage counts without rejections that are no longer listed: they did not come in either.
+
+    Args:
+        counts: what each stage counted.
+        gone: (stage, reason) of rejections -> how many are no longer listed; what their stage did not count is taken
+            from another that counted the reason.
+    """
     left = dict(gone)
     reduced = [copy.deepcopy(dict(row)) for row in counts]
-    for row in reduced:
-        for reason in row["rejected"]:
-            n = min(left.get(reason, 0), row["rejected"][reason])
-            row["rejected"][reason] -= n
-            row["items_in"] -= n
-            left[reason] = left.get(reason, 0) - n
+    for elsewhere in (False, True):
+        for row in reduced:
+            stage = REJECTS_AS.get(row["stage"], row["stage"])
+            for key in [key for key in left if key[1] in row["rejected"] and (elsewhere or key[0] == stage)]:
+                n = min(left[key], row["rejected"][key[1]])
+                row["rejected"][key[1]] -= n
+                row["items_in"] -= n
+                left[key] -= n
     return reduced

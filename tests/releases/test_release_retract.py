@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import GateError, InputError
+from schemas.records import Rejection
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.publish import publish
@@ -62,17 +64,35 @@ def test_sets_are_balanced_again_and_what_that_costs_is_told(
     rows["questions"][0] = replace(rows["questions"][0], answer_index=1)  # P00 has two of the second key,
     rows["questions"][2] = replace(rows["questions"][2], answer_index=0)  # P01 two of the first
     rows["questions"][3] = replace(rows["questions"][3], answer_index=0)
-    rows["rejections"][0] = replace(rows["rejections"][0], item_id=rows["slides"][0].name)
+    report, slide, field = (rows[name][0] for name in ("reports", "slides", "fields"))
+    theirs = [
+        Rejection("reports.jsonl#7", "reports", "near_duplicate", f"equal to an earlier one, {report.report_id}"),
+        Rejection(f"{field.field_id}/diagnosis", "generation", "no_features", "not known here"),
+        Rejection("mcq_dropped", "screening", "leaks", f"read without the image (of {field.field_id})"),
+        Rejection("scans/P00-2.svs", "slides", "unreadable", "scans/P00-2.svs is empty"),
+        Rejection("copy.svs", "slides", "duplicate_image", f"copy.svs has the same content as {slide.name}"),
+    ]
+    others = [Rejection("scans/P001.svs", "slides", "unreadable", "scans/P001.svs is empty")]
+    rows["rejections"] += theirs + others
+    rows["verdicts"].append(replace(rows["verdicts"][0], question_id="mcq_dropped"))
     store = tmp_path / "store"
-    publish(build(with_balance(rows)), config, store)
+    candidate = build(with_balance(rows))
+    reasons = Counter(row.reason for row in theirs + others)
+    rest = {"stage": "rest", "items_in": 6, "items_out": 0, "rejected": reasons}
+    publish(replace(candidate, stage_counts=[*candidate.stage_counts, rest]), config, store)
     done = retract(store, "sample", "P00")
     assert done.unbalanced == 2
     assert done.successor.tables["questions"]["splits"] == {"train": 4, "val": 2, "test": 2}
     told = pq.read_table(done.successor.path / "data" / "rejections").to_pylist()
     assert [row["reason"] for row in told if row["stage"] == "release"] == ["unbalanced"] * 2
-    assert not [row for row in told if row["reason"] == "unreadable"]  # it was of the patient
+    assert {row["item_id"] for row in told if row["stage"] != "release"} == {
+        *(row.item_id for row in rows["rejections"] if row not in theirs)
+    }
+    read = pq.read_table(done.successor.path / "data" / "verdicts", columns=["question_id"])
+    assert "mcq_dropped" not in read["question_id"].to_pylist()
     counts = {row["stage"]: row for row in done.successor.manifest["stage_counts"]}
     assert counts["release"] == {"stage": "release", "items_in": 10, "items_out": 8, "rejected": {"unbalanced": 2}}
+    assert counts["rest"]["rejected"] == {**dict.fromkeys((row.reason for row in theirs), 0), "unreadable": 2}
     assert counts["slides"]["rejected"] == {"unreadable": 0}
 
 
@@ -95,9 +115,13 @@ def test_who_is_not_there_cannot_be_retracted(shared_store: Path) -> None:
         retract(shared_store, "sample", "P02")
 
 
-def test_counts_go_down_where_their_reason_stands() -> None:
-    counts = [{"stage": "a", "items_in": 9, "items_out": 6, "rejected": {"blurred": 2, "fold": 1}}]
-    assert less(counts, {"blurred": 1}) == [
-        {"stage": "a", "items_in": 8, "items_out": 6, "rejected": {"blurred": 1, "fold": 1}}
+def test_counts_go_down_where_the_stage_counted_the_reason() -> None:
+    counts = [
+        {"stage": "features", "items_in": 9, "items_out": 6, "rejected": {"no_features": 2, "not_visible": 1}},
+        {"stage": "questions", "items_in": 5, "items_out": 2, "rejected": {"no_features": 3}},
+    ]
+    assert less(counts, {("generation", "no_features"): 1, ("slides", "not_visible"): 1}) == [
+        {"stage": "features", "items_in": 8, "items_out": 6, "rejected": {"no_features": 2, "not_visible": 0}},
+        {"stage": "questions", "items_in": 4, "items_out": 2, "rejected": {"no_features": 2}},
     ]
     assert counts[0]["items_in"] == 9
