@@ -38,7 +38,7 @@ def write_log(connection: sqlite3.Connection, path: Path) -> int:
         if after is None or not _may_cut(torn, missing, first=not last):
             raise ReviewError(
                 f"{path.name} holds decisions that are not this desk's",
-                remedy="bring back the desk that wrote them, or move that file and name it in the configuration's `decisions`",
+                remedy="bring back the desk that wrote them, or move the file and name it as `decisions` of the run",
             )
         if torn:
             os.ftruncate(descriptor, log.seek(-len(torn), os.SEEK_END))
