@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import dataclass
 
 from benchmarks._claims import Claim, claim
+from benchmarks._scale_alone import Taken
+from benchmarks._scale_prefect import TASKS_PER_SLIDE
+from benchmarks._scale_tiling import TilingCost
 
 SLIDES = 100_000
-SLIDE_GB = 2.0  # 200 TB in all (design)
+SLIDE_GB, GIGAPIXELS = 2.0, 8.0  # 200 TB in all (design); a quarter of a byte a pixel, as the demo's slides have
 FIELDS = 38  # of a slide, as in the demo's configuration
-MACHINES, CORES, NETWORK_GB_S = 16, 32, 1.25  # 16 machines of 32 cores, 10 Gbit/s each
-_BY_SLIDE = ("tiling", "features", "texts")
-_IN_ONE = ("questions", "screening", "queue", "reviewed")
+MACHINES, CORES, NETWORK_GB_S = 16, 32, 1.25  # 16 machines of 32 cores and 256 GiB, 10 Gbit/s each
+MACHINE_GIB = 256
 
 
 def hash_gb_s() -> float:
@@ -24,33 +27,56 @@ def hash_gb_s() -> float:
     return rounds * len(block) / 1e9 / (time.process_time() - started)
 
 
-def paper(by_field: dict[str, float], release_s: float, task_s: float, mib_per_field: float) -> list[Claim]:
-    """Return the hours and the memory that 100,000 slides take, and the bottleneck.
+@dataclass(frozen=True)
+class Measured:
+    """What the calculation is made from.
 
     Args:
-        by_field: seconds of work of every stage, for one field of the demo.
-        release_s: CPU time of the gate, the release and the report, for one field of the demo.
+        tiling: CPU time of a slide by its pixels and fields.
+        each: seconds of work of one field by the other stages that go slide by slide.
+        in_one: CPU time and memory of one field more by the stages that one process does over all slides.
         task_s: CPU time that Prefect adds to one task; the process of the flow spends it.
-        mib_per_field: growth of the peak memory, which one process of the stages over all slides has.
     """
-    all_fields = SLIDES * FIELDS
-    cores = MACHINES * CORES
+
+    tiling: TilingCost
+    each: dict[str, float]
+    in_one: dict[str, Taken]
+    task_s: float
+
+
+def paper(measured: Measured) -> list[Claim]:
+    """Return the hours and the memory that 100,000 slides take, and the bottleneck."""
+    hours, gib = _hours(measured), _gib(measured)
+    days, most, longest = sum(hours.values()) / 24, max(gib, key=gib.__getitem__), max(hours, key=hours.__getitem__)
+    cohort = f"{SLIDES:,} slides of {GIGAPIXELS:g}e9 pixels, {FIELDS} fields each, {MACHINES} x {CORES} cores"
+    rows = [
+        *(claim(f"on paper: {name}", round(value, 2), "h") for name, value in hours.items()),
+        claim(f"on paper: all of it, one after another ({cohort})", round(days, 2), "days"),
+        *(claim(f"on paper: memory of {name}", round(value, 2), "GiB") for name, value in gib.items()),
+    ]
+    if gib[most] > MACHINE_GIB:
+        enough = int(SLIDES * MACHINE_GIB / gib[most])
+        rows.append(claim(f"on paper: slides for whose {most} {MACHINE_GIB} GiB are enough", enough, "slides"))
+        needed = f"on paper: the bottleneck is the memory of {most}, where a machine has {MACHINE_GIB} GiB"
+        rows.append(claim(needed, round(gib[most] / MACHINE_GIB, 2), "times what a machine has"))
+    name = f"on paper: {'what takes longest' if gib[most] > MACHINE_GIB else 'the bottleneck'} is {longest}"
+    return [*rows, claim(name, round(hours[longest] / days / 24, 2), "of the time")]
+
+
+def _hours(measured: Measured) -> dict[str, float]:
+    fields, cores = SLIDES * FIELDS, MACHINES * CORES
     hours = {
         "reading 200 TB over the network": SLIDES * SLIDE_GB / (MACHINES * NETWORK_GB_S) / 3600,
         "hashing 200 TB, on all cores": SLIDES * SLIDE_GB / hash_gb_s() / cores / 3600,
+        "tiling, on all cores": measured.tiling.of(GIGAPIXELS, FIELDS) * SLIDES / cores / 3600,
     }
-    for stage in _BY_SLIDE:
-        hours[f"{stage}, on all cores"] = by_field[stage] * all_fields / cores / 3600
-    for stage in _IN_ONE:
-        hours[f"{stage}, in one process"] = by_field[stage] * all_fields / 3600
-    hours["gate, release and report, in one process"] = release_s * all_fields / 3600
-    hours["Prefect's part, in the process of the flow"] = task_s * 3 * SLIDES / 3600
-    worst = max(hours, key=lambda name: hours[name])
-    days, gib = sum(hours.values()) / 24, mib_per_field * all_fields / 1024
-    cohort = f"{SLIDES:,} slides, {FIELDS} fields each, {MACHINES} x {CORES} cores"
-    return [
-        *(claim(f"on paper: {name}", round(value, 2), "h") for name, value in hours.items()),
-        claim(f"on paper: all of it, one after another ({cohort})", round(days, 2), "days"),
-        claim("on paper: memory of the stages in one process", round(gib, 2), "GiB"),
-        claim(f"on paper: the bottleneck is {worst}", round(hours[worst] / days / 24, 2), "of the time"),
-    ]
+    for stage, spent in measured.each.items():
+        hours[f"{stage}, on all cores"] = spent * fields / cores / 3600
+    for stage, taken in measured.in_one.items():
+        hours[f"{stage}, in one process"] = taken.cpu_s * fields / 3600
+    hours["Prefect's part, in the process of the flow"] = measured.task_s * TASKS_PER_SLIDE * SLIDES / 3600
+    return hours
+
+
+def _gib(measured: Measured) -> dict[str, float]:
+    return {stage: taken.mib * SLIDES * FIELDS / 1024 for stage, taken in measured.in_one.items()}

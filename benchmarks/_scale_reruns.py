@@ -7,13 +7,11 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks._claims import Claim, claim
-from flows.config import RunConfig, load_config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,22 +35,15 @@ class Demo:
         rows: the claims of its reruns.
         seconds: of work by stage, of the first run.
         fields: that it has made.
-        release_s: CPU time of the gate, the release and the report, in s.
     """
 
     rows: list[Claim]
     seconds: dict[str, float]
     fields: int
-    release_s: float
 
 
-def reruns(out: Path, release_s: Callable[[RunConfig], float]) -> Demo:
-    """Run the demo, run it again with nothing changed, then with one threshold changed.
-
-    Args:
-        out: folder of the demo, not there yet.
-        release_s: publishes and reports a run whose shards are there; returns the CPU time in s.
-    """
+def reruns(out: Path) -> Demo:
+    """Run the demo into a folder that is not there yet, again with nothing changed, then with one threshold changed."""
     first = wall_of("demo", "--out", str(out))
     again = sorted(wall_of("demo", "--out", str(out)) for _ in range(3))[1]
     seconds, fields = stage_seconds(out / "work")  # of one run: the next one makes some shards a second time
@@ -73,7 +64,7 @@ def reruns(out: Path, release_s: Callable[[RunConfig], float]) -> Demo:
         ),
         claim("screening.alpha changed: shards found done", len(before) - len(made), "shards"),
     ]
-    return Demo(rows, seconds, fields, release_s(load_config(_changed(out, "1.0.2"))))
+    return Demo(rows, seconds, fields)
 
 
 def _changed(out: Path, version: str) -> Path:

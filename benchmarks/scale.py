@@ -1,17 +1,20 @@
 """What a run costs as it grows: against slides, against workers, Prefect's share, reruns, and 100,000 slides on paper.
 
-Run `python -m benchmarks.scale [--quick] [--json FILE]`. Runs are forks of one process that has loaded everything, with
-the flows' own code (`_without_prefect`), so that CPU time and peak memory are those of the work. `--quick` measures 1
-and 2 times the slides and leaves the demo out.
+Run `python -m benchmarks.scale [--quick] [--json FILE]`: about 25 minutes. Runs are forks of one process that has
+imported every module that a run comes to, with the flows' own code (`_without_prefect`), so that CPU time and peak
+memory are those of the work. `--quick` measures 1 and 2 times the slides and leaves the demo out.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import resource
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
@@ -20,23 +23,25 @@ from typing import Any
 
 from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._drill_line import SMALL, Fork
-from benchmarks._scale_paper import paper
-from benchmarks._scale_prefect import LONG_SLIDES, prefect_claims
-from benchmarks._scale_reruns import ROOT, reruns, stage_seconds
+from benchmarks._scale_alone import alone, first_slides
+from benchmarks._scale_paper import Measured, paper
+from benchmarks._scale_prefect import LONG_ALONE, LONG_SLIDES, demo_settings, long_run, prefect_claims
+from benchmarks._scale_reruns import reruns
+from benchmarks._scale_tiling import tiling_cost
 from benchmarks._without_prefect import STAGES, stage, without_prefect
 from flows.config import RunConfig
 
-UNIT, SIZE_PX0 = 4, (3072, 3072)
+UNIT, SIZE_PX0 = 8, (3072, 3072)  # fewer slides leave too few questions to screen: such a run lacks a part
+ALONE = (LONG_SLIDES // 3, LONG_SLIDES)  # slides
 GIB = 2**20  # of ru_maxrss, which counts in KiB
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run cost: CPU time in s, peak memory in GiB; and the fields that it has made."""
+    """What one run cost: CPU time in s, peak memory in GiB."""
 
     cpu_s: float
     peak_gib: float
-    fields: int
 
 
 def draw(folder: Path, slides: int) -> Path:
@@ -50,9 +55,7 @@ def draw(folder: Path, slides: int) -> Path:
 
 def subset(inputs: Path, slides: int, out: Path, **more: Any) -> RunConfig:
     """Return the configuration of a run over the first slides."""
-    lines = (inputs / "manifest.csv").read_text().splitlines()
-    manifest = inputs / f"first-{slides}.csv"
-    manifest.write_text("\n".join(lines[: slides + 1]) + "\n")
+    manifest = first_slides(inputs / "manifest.csv", slides)
     settings = {**SMALL, "release": {"dataset": "scale"}, "runner": {"workers": 1}, **more}
     return RunConfig.model_validate({"slides": inputs / "slides", "manifest": manifest, "out": out, **settings})
 
@@ -65,7 +68,22 @@ def cost(config: RunConfig) -> Cost:
 
 def _cost(config: RunConfig) -> Cost:
     cpu = cpu_of(config, *STAGES)
-    return Cost(cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB, stage_seconds(config.out / "work")[1])
+    return Cost(cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB)
+
+
+def load(config: RunConfig) -> None:
+    """Import here what a run imports, so that no fork has to; the run itself is a fork."""
+    for name in STAGES:
+        import_module(f"flows.{name}")
+    for name in Fork(_loaded, config).result():
+        with contextlib.suppress(ImportError):  # what an extension module is called inside may be no name of a file
+            import_module(name)
+
+
+def _loaded(config: RunConfig) -> list[str]:
+    before = set(sys.modules)
+    cpu_of(config, *STAGES)
+    return [name for name in sys.modules if name not in before]
 
 
 def cpu_of(config: RunConfig, *stages: str) -> float:
@@ -100,8 +118,8 @@ def exponent(sizes: list[int], costs: list[float]) -> float:
     return 1 + sum((m - mean_m) * (r - mean_r) for m, r in zip(middles, rates, strict=True)) / spread
 
 
-def against_work(inputs: Path, folder: Path, sizes: list[int]) -> tuple[list[Claim], float]:
-    """Measure runs of 1, 2, 4, 8 times the slides; return the claims and the memory of one field more in MiB."""
+def against_work(inputs: Path, folder: Path, sizes: list[int]) -> list[Claim]:
+    """Measure runs of 1, 2, 4, 8 times the slides."""
     repeats = 3 if len(sizes) > 2 else 1
     tries = [[cost(subset(inputs, n, folder / f"work-{n}-{k}")) for n in sizes] for k in range(repeats)]  # interleaved
     best = [min((row[at] for row in tries), key=lambda found: found.cpu_s) for at in range(len(sizes))]
@@ -124,7 +142,7 @@ def against_work(inputs: Path, folder: Path, sizes: list[int]) -> tuple[list[Cla
     grown = (last.peak_gib - half.peak_gib) * 1024
     rows.append(claim("peak memory of twice the slides", times, "times", "<= 2", times <= 2))
     rows.append(claim("peak memory of one slide more", grown / (sizes[-1] - sizes[-2]), "MiB"))
-    return rows, grown / (last.fields - half.fields)
+    return rows
 
 
 def against_workers(inputs: Path, folder: Path, slides: int) -> list[Claim]:
@@ -150,39 +168,29 @@ def _tiled(config: RunConfig) -> tuple[float, float]:
     return time.monotonic() - wall, cpu
 
 
-def long_run(folder: Path) -> RunConfig:
-    """Draw slides like the demo's; return the configuration of a run over them that takes minutes."""
-    import yaml
-
-    from demo.make import SIZE_PX0 as DEMO_SIZE_PX0
-    from demo.make import make_sized
-    from demo.plan import plan_demo
-
-    make_sized(folder, plan_demo(LONG_SLIDES, LONG_SLIDES // 2, 3), DEMO_SIZE_PX0, 3)
-    settings = yaml.safe_load((ROOT / "demo" / "config.yaml").read_text())
-    del settings["demo"]
-    place = {"slides": folder / "slides", "manifest": folder / "manifest.csv", "out": folder / "out"}
-    settings["training"]["epochs"] = 6  # the demo's 24 would be most of the run
-    return RunConfig.model_validate({**settings, **place})
-
-
-def measure(folder: Path, quick: bool) -> list[Claim]:
-    """Measure everything."""
+def measure(folder: Path, quick: bool) -> Iterator[list[Claim]]:
+    """Measure everything; yield claims part by part."""
     sizes = [UNIT * times for times in ((1, 2) if quick else (1, 2, 4, 8))]
     inputs = draw(folder / "inputs", sizes[-1])
-    for name in STAGES:
-        import_module(f"flows.{name}")
-    cost(subset(inputs, sizes[0], folder / "warm"))
-    rows, mib_per_field = against_work(inputs, folder, sizes)
-    rows += against_workers(inputs, folder, sizes[-1])
+    load(subset(inputs, sizes[0], folder / "warm"))
+    yield against_work(inputs, folder, sizes)
+    yield against_workers(inputs, folder, sizes[-1] // 2)
     if quick:
-        return rows
-    demo = reruns(folder / "demo", lambda config: Fork(cpu_of, config, "publish_release", "write_report").result())
-    task_s, added = prefect_claims(
-        lambda slides, name: subset(inputs, slides, folder / name), [sizes[0], sizes[-1]], long_run(folder / "long")
+        return
+    demo = reruns(folder / "demo")
+    yield demo.rows
+    tiling, rows = tiling_cost(folder / "tiling", demo_settings()[0])
+    yield rows
+    long = long_run(folder / "long", demo.seconds)
+    task_s, rows = prefect_claims(
+        lambda slides, name: subset(inputs, slides, folder / name), [sizes[0], sizes[-2]], long
     )
-    by_field = {name: spent / demo.fields for name, spent in demo.seconds.items()}
-    return [*rows, *demo.rows, *added, *paper(by_field, demo.release_s / demo.fields, task_s, mib_per_field)]
+    yield rows
+    done = long.model_copy(update={"out": long.out.with_name(LONG_ALONE)})
+    one_process = alone(done, long.slides.with_name("manifest.csv"), ALONE)
+    yield one_process.rows
+    each = {name: demo.seconds[name] / demo.fields for name in ("features", "texts")}
+    yield paper(Measured(tiling, each, one_process.by_field, task_s))
 
 
 def main() -> None:
@@ -191,9 +199,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="1 and 2 times the slides, no demo")
     parser.add_argument("--json", type=Path, help="file for the claims")
     arguments = parser.parse_args()
+    rows: list[Claim] = []
     with tempfile.TemporaryDirectory(prefix="slidesmith-scale-") as name:
-        rows = measure(Path(name), arguments.quick)
-    tell(rows)
+        for part in measure(Path(name), arguments.quick):
+            tell(part)
+            rows += part
     keep(rows, arguments.json)
 
 
