@@ -52,6 +52,11 @@ def load() -> None:
         import_module(f"flows.{stage}")
 
 
+def _load_all(modules: Iterable[str]) -> None:
+    for module in modules:  # so that no fork has to
+        import_module(module)
+
+
 class Ground:
     """A folder with drawn slides, and an undisturbed run that every drill is compared with.
 
@@ -66,8 +71,7 @@ class Ground:
         self.outage_s = 30.0 if whole else 2.0
         self.inputs = draw_inputs(folder / "inputs")
         self.calm = run(self.config("calm"))
-        for module in self.calm.loaded:  # so that no fork has to
-            import_module(module)
+        _load_all(self.calm.loaded)
         if self.calm.fingerprint is None:
             raise SystemExit(f"the undisturbed run failed: {self.calm.error}")
 
@@ -214,6 +218,7 @@ def store_away(ground: Ground) -> Iterator[Outcome]:
         for after in (1, 60) if ground.whole else (60,):
             address = f"http://127.0.0.1:{service.outage(after, ground.outage_s)}"
             config = ground.config(f"store-{after}", shards=f"s3://{BUCKET}/shards-{after}")
+            ground.tiled(config.out, 6)
             reached = {**ACCESS, "AWS_ENDPOINT_URL": address}
             ended = run(config, partial(os.environ.update, reached))
             disturbed = f"for {ground.outage_s:g} s at connection {after}"
@@ -224,10 +229,14 @@ def store_away(ground: Ground) -> Iterator[Outcome]:
 def endpoint_away(ground: Ground) -> Iterator[Outcome]:
     """Let the model's endpoint be down for a while, early and late in generation."""
     with Service("endpoint") as service:
-        calm = run(ground.config("written", generation=written(service.port)))
+        undisturbed = ground.config("written", generation=written(service.port))
+        ground.tiled(undisturbed.out, 8)
+        calm = run(undisturbed)
+        _load_all(calm.loaded)
         for after in (1, 20) if ground.whole else (20,):
             port = service.outage(after, ground.outage_s)
             config = ground.config(f"endpoint-{after}", generation=written(port))
+            ground.tiled(config.out, 8)
             ended = run(config)
             disturbed = f"for {ground.outage_s:g} s at connection {after}"
             _must_have_been_away(service)

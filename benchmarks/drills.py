@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the drills of the tests, at fewer places, no server")
     parser.add_argument("--json", type=Path, help="file for the claims")
     arguments = parser.parse_args()
-    quick = ["killed", "full", "two_at_once", "corrupt", "clock"]
+    quick = ["killed", "full", "two_at_once", "corrupt", "clock", "store_away", "endpoint_away"]
     names = arguments.only or (quick if arguments.quick else [*LONE, *SERVED])
     load_before, outcomes, rows = os.getloadavg()[0], [], []
     print(HEAD, end="")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -20,10 +21,13 @@ PREFECT = [sys.executable, "-m", "prefect"]
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small demo: six slides of three patients with reports and manifest."""
-    folder = tmp_path_factory.mktemp("inputs")
-    make_demo(folder, slides=6, patients=3, seed=3)
-    return folder
+    """A small demo: six slides of three patients with reports and manifest, drawn once for all processes."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    with (shared / "inputs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_demo(shared / "inputs", slides=6, patients=3, seed=3)
+    return shared / "inputs"
 
 
 @pytest.fixture(scope="session")
