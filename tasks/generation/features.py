@@ -13,6 +13,7 @@ from kg.link import Linker
 from kg.vocabulary import Vocabulary
 from schemas.errors import InputError
 from schemas.ids import content_id
+from schemas.origins import with_origin
 from schemas.records import Feature, Field, Mention, Rejection, Slide
 from schemas.records.shared import SCALES
 from tasks.endpoint.client import Endpoint
@@ -134,6 +135,8 @@ def generate_features(
     A finding is one attribute of one field, one rejected concept, or one field about which nothing is known.
     """
     featured, rejections = attach_features(fields, slide, tiles_boxes, config, vocabulary, evidence)
+    known = {field.field_id for field in fields}
+    rejections = with_origin(rejections, lambda item: None if item in known else slide.slide_id)
     held = sum(len(field.features) for field in featured)
     out.write_records("fields", featured, Field)
     out.count(items_in=held + len(rejections), items_out=held, rejections=rejections)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from kg.graph import Graph
 from kg.vocabulary import Vocabulary
+from schemas.origins import with_origin
 from schemas.records import Caption, Field, Perturbation, Reasoning, Rejection
 from tasks.generation.caption_styles import Draft
 from tasks.generation.captions import write_captions
@@ -56,7 +57,9 @@ def generate_texts(
     out.write_records("perturbations", texts.perturbations, Perturbation)
     out.write_records("reasoning", texts.reasoning, Reasoning)
     held = len(texts.captions) + len(texts.perturbations) + len(texts.reasoning)
-    out.count(items_in=held + len(texts.rejections), items_out=held, rejections=texts.rejections)
+    slide_of = {field.field_id: None for field in fields}  # whose own id tells
+    rejections = with_origin(texts.rejections, lambda item: slide_of.get(item, fields[0].slide_id))
+    out.count(items_in=held + len(rejections), items_out=held, rejections=rejections)
     counts = Counter(f"{row.operator}/{row.role}" for row in texts.perturbations)
     out.facts.update(
         operators=dict(sorted(counts.items())),

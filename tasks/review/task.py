@@ -9,6 +9,7 @@ from prefect import task
 
 from kg.graph import Graph
 from schemas.json_lines import json_lines
+from schemas.origins import with_origin
 from schemas.records import Caption, Perturbation, Question, Reasoning, Rejection, ReviewEvent, Verdict
 from tasks.review.config import ReviewConfig
 from tasks.review.decisions import Ruling, apply_decisions, read_decisions, readers_wanted, rulings
@@ -86,6 +87,7 @@ def apply(
         questions = screened.records("questions", Question)
         opened = queue.records("review_events", ReviewEvent)
         decisions = read_decisions(decided)
+        field_of = {question.question_id: question.field_id for question in questions}
         kept, rejections = apply_decisions(questions, opened, decisions, config)
         kept, held, verdicts = hold_what_leaks(questions, kept, screener, config)
         rejections += held
@@ -102,7 +104,7 @@ def apply(
         out.count(
             items_in=len(questions) + looked_at,
             items_out=len(kept) + looked_at - len(lost),
-            rejections=[*rejections, *lost],
+            rejections=[*with_origin(rejections, field_of.get), *lost],
         )
 
     return store.ensure("reviewed", key, make)[0]
@@ -123,7 +125,7 @@ def _apply_texts(
         )
         rows, lost = apply_to_texts(before, known, config)
         looked_at += len(before)
-        rejections += lost
+        rejections += with_origin(lost, before.field_of().get)
         out.write_records(f"captions-{shard.info.key}", rows.captions, Caption)
         out.write_records(f"perturbations-{shard.info.key}", rows.perturbations, Perturbation)
         out.write_records(f"reasoning-{shard.info.key}", rows.reasoning, Reasoning)

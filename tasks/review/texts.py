@@ -24,6 +24,14 @@ class TextRows:
     def __len__(self) -> int:
         return len(self.captions) + len(self.perturbations) + len(self.reasoning)
 
+    def field_of(self) -> dict[str, str]:
+        """Return the field of every text, by the text's id."""
+        return {
+            **{row.caption_id: row.field_id for row in self.captions},
+            **{row.perturbation_id: row.field_id for row in self.perturbations},
+            **{row.sample_id: row.field_id for row in self.reasoning},
+        }
+
 
 def apply_to_texts(
     rows: TextRows, known: Mapping[str, Ruling], config: ReviewConfig

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.origins import with_origin
 from schemas.records import Question, Rejection
 from tasks.rebalance import restore_balance
 from tasks.screening.board import TextReader
@@ -79,6 +80,7 @@ class _Rounds:
         self.dropped: list[Cell] = []
         self._config, self._rewrite = config, rewrite
         self._tries: Counter[str] = Counter()
+        self.field_of = {question.question_id: question.field_id for question in questions}
 
     def treat(self, cell: Cell) -> None:
         """Repair a failing cell, or drop it where nothing can be done any more."""
@@ -93,6 +95,7 @@ class _Rounds:
                 self.rejections.append(Rejection(name, "screening", new.reason, new.detail))
         line = [new_of.get(question.question_id, question) for question in self.kept]
         whole = [question for question in line if isinstance(question, Question)]
+        self.field_of |= {question.question_id: question.field_id for question in whole}
         canonical, rejections = canonicalise(whole)
         self.kept, lost = restore_balance(whole, canonical, "screening")
         self.rejections += rejections + lost
@@ -132,4 +135,5 @@ def screen_and_drop(
             line.treat(cell)
         if not failing:
             break
-    return Outcome(tuple(line.kept), tuple(line.rejections), tuple(rounds), tuple(line.dropped), tuple(line.repairs))
+    rejected = tuple(with_origin(line.rejections, line.field_of.get))
+    return Outcome(tuple(line.kept), rejected, tuple(rounds), tuple(line.dropped), tuple(line.repairs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.origins import with_origin
 from schemas.records import Field, Rejection, Slide, Tile
 from tasks.store import ShardWriter
 from tasks.tiling.centres import plan_fields
@@ -84,7 +85,7 @@ def _tile(
     dropped += late
     out.write_records("slides", [slide], Slide)
     out.write_records("fields", fields, Field)
-    rejections = [field.rejection() for field in dropped]
+    rejections = with_origin((field.rejection() for field in dropped), lambda _: slide.slide_id)
     out.count(items_in=len(fields) + len(dropped), items_out=len(fields), rejections=rejections)
     out.facts.update(slide_facts(geometry, mpp, choice), **tile_facts(scales, overview, counts))
     draw_overlay(out.path(OVERLAY), overview, slide, fields=fields, dropped=dropped, scales=scales)

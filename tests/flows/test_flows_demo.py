@@ -90,6 +90,11 @@ def test_no_patient_stands_in_two_splits(out: Path) -> None:
     assert query(out, "fields", "select patient_id from {} group by 1 having count(distinct split) > 1") == []
 
 
+def test_every_rejection_stands_in_the_split_of_a_patient(out: Path) -> None:
+    assert query(out, "rejections", "select item_id, detail from {} where split is null") == []
+    assert query(out, "verdicts", "select question_id from {} where split is null") == []
+
+
 def test_the_model_beats_its_blind_controls_which_stand_at_chance(out: Path) -> None:
     scores = json.loads((out / "evaluation.json").read_text())
     # Two test patients are too few for an interval by patient; the evaluation then compares pairs by field.

@@ -185,7 +185,10 @@ def test_one_verdict_on_a_text_that_two_read_leaves_it_waiting(line: dict[str, A
         decide(line, items[name], reader, decision="accept")
     done = closed(line, config=config)
     waiting = {row.item_id: row for row in done.records("rejections", Rejection)}
-    assert (waiting["cap_0"].reason, waiting["cap_0"].detail) == ("awaiting_review", "read by 1 of 2 annotators")
+    assert (waiting["cap_0"].reason, waiting["cap_0"].detail) == (
+        "awaiting_review",
+        "read by 1 of 2 annotators (of field_0)",
+    )
     assert [row.caption_id for row in done.records("captions-key", Caption)] == ["cap_1"]
 
 
