@@ -82,6 +82,7 @@ def test_an_adjudicator_settles_what_readers_differ_on(page: Page) -> None:
     assert "the key is wrong" in text
     assert ">ann<" not in text
     assert ITEMS[1].public_id in eve.get("/?show=differ").text
+    assert "Settle what readers differ on (1)" in eve.get("/?show=read").text  # of which there is nothing
     for name in ("ann", "ben"):
         assert page.send(page.client(name), name, 1, "adjudicate", decision="accept").status_code == 403
     page.send(eve, "eve", 1, "adjudicate", decision="reject", reason="0")
