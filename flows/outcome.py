@@ -22,7 +22,7 @@ def finished(plan: Plan) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     there = all((out / name).is_file() for name in outcome.get("files", ["?"]))
-    shards = all(plan.store.look(stage, key) for stage, key in plan.shards())
+    shards = all(plan.store.find(stage, key) for stage, key in plan.shards())
     published = plan.version in versions(open_store(plan.release_store), plan.config.release.dataset)
     return outcome if there and shards and published and outcome.get("run_key") == plan.run else None
 
