@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,8 @@ from typing import Any
 
 from benchmarks._claims import Claim, claim, keep, tell
 from benchmarks._drill_line import SMALL, Fork
-from benchmarks._scale_alone import alone, first_slides
+from benchmarks._scale_alone import GATE, alone, first_slides
+from benchmarks._scale_gate import IMAGES_PER_FIELD, gate_memory
 from benchmarks._scale_paper import Measured, paper
 from benchmarks._scale_prefect import LONG_ALONE, LONG_SLIDES, demo_settings, long_run, prefect_claims
 from benchmarks._scale_reruns import reruns
@@ -189,8 +190,11 @@ def measure(folder: Path, quick: bool) -> Iterator[list[Claim]]:
     done = long.model_copy(update={"out": long.out.with_name(LONG_ALONE)})
     one_process = alone(done, long.slides.with_name("manifest.csv"), ALONE)
     yield one_process.rows
+    image_mib, rows = gate_memory(folder / "gate")
+    yield rows
+    gate = replace(one_process.by_field[GATE], mib=IMAGES_PER_FIELD * image_mib)
     each = {name: demo.seconds[name] / demo.fields for name in ("features", "texts")}
-    yield paper(Measured(tiling, each, one_process.by_field, task_s))
+    yield paper(Measured(tiling, each, one_process.by_field | {GATE: gate}, task_s))
 
 
 def main() -> None:
