@@ -41,8 +41,9 @@ def gather_candidate(plan: Plan) -> Candidate:
     shards = [shard for shard in finished_shards(plan) if shard.info.stage != "model"]
     screening = plan.store.open("screening", plan.screening)
     graph = plan.store.open("graph", plan.graph)
+    reviewed = plan.store.open("reviewed", plan.reviewed)
     return Candidate(
-        tables={table: list(_paths(shards, table)) for table in TABLES},
+        tables={table: list(_paths(shards, table, reviewed)) for table in TABLES},
         split_of_patient=split_of_every_patient(plan),
         stage_counts=[_counts(row) for row in count_stages([shard.info for shard in shards])],
         leak_table=json.loads(screening.path("cells.json").read_text()),
@@ -62,9 +63,8 @@ def split_of_every_patient(plan: Plan) -> dict[str, str]:
     return {patient: remembered.get(patient, "train") for patient in alone} | plan.splits
 
 
-def _paths(shards: list[Shard], table: str) -> Iterator[Path]:
+def _paths(shards: list[Shard], table: str, reviewed: Shard) -> Iterator[Path]:
     stage = _STAGE_OF_TABLE.get(table)
-    reviewed = next(shard for shard in shards if shard.info.stage == "reviewed")
     for shard in shards:
         if table in shard.info.rows and stage in (None, shard.info.stage):
             # Review writes the texts of a slide anew where a decision touches it.

@@ -9,11 +9,12 @@ import pytest
 
 from benchmarks._without_prefect import line, without_prefect
 from benchmarks.scale import draw, subset
+from flows.candidate import gather_candidate
 from flows.config import RunConfig
 from flows.curate import curate, decided_by_now
 from flows.plan import make_plan
 from flows.run_log import read_runs
-from schemas.errors import InputError
+from schemas.errors import InputError, StoreError
 from tasks.releases.stores import LocalStore
 from tasks.releases.versions import versions
 
@@ -43,6 +44,10 @@ def test_a_night_with_something_new_publishes_the_next_version_and_one_without_d
     (night,) = read_runs(config.out)
     assert (night["status"], night["version"]) == ("completed", "1.0.0")
     assert not [path for path, written in left.items() if path.stat().st_mtime_ns != written]
+    decided = config.model_copy(update={"decisions": tmp_path / "decided.jsonl"})
+    (tmp_path / "decided.jsonl").write_text("{}\n")
+    with pytest.raises(StoreError, match="there is no shard reviewed/.*; run the reviewed stage first, or again"):
+        gather_candidate(make_plan(decided))
     more = subset(inputs, 6, config.out, release=FOLLOWING)
     with without_prefect():
         line(more)
