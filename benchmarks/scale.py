@@ -32,7 +32,8 @@ from benchmarks._scale_tiling import tiling_cost
 from benchmarks._without_prefect import STAGES, stage, without_prefect
 from flows.config import RunConfig
 
-UNIT, SIZE_PX0 = 8, (3072, 3072)  # fewer slides leave too few questions to screen: such a run lacks a part
+UNIT, SIZE_PX0 = 16, (3072, 3072)  # of fewer slides, screening and the gate have not come to their full work
+FEW = 8  # slides that have something of every part
 ALONE = (LONG_SLIDES // 3, LONG_SLIDES)  # slides
 GIB = 2**20  # of ru_maxrss, which counts in KiB
 
@@ -121,12 +122,12 @@ def exponent(sizes: list[int], costs: list[float]) -> float:
 
 def against_work(inputs: Path, folder: Path, sizes: list[int]) -> list[Claim]:
     """Measure runs of 1, 2, 4, 8 times the slides."""
-    repeats = 3 if len(sizes) > 2 else 1
+    repeats = 2 if len(sizes) > 2 else 1
     tries = [[cost(subset(inputs, n, folder / f"work-{n}-{k}")) for n in sizes] for k in range(repeats)]  # interleaved
     best = [min((row[at] for row in tries), key=lambda found: found.cpu_s) for at in range(len(sizes))]
     rows = []
     for size, found in zip(sizes, best, strict=True):
-        told = f"{size} slides ({size // UNIT}x)"
+        told = f"{size} slides ({size // sizes[0]}x)"
         rows.append(claim(f"CPU time of {told}", found.cpu_s, "s"))
         rows.append(claim(f"peak memory of {told}", found.peak_gib, "GiB"))
     cpu = [found.cpu_s for found in best]
@@ -171,11 +172,11 @@ def _tiled(config: RunConfig) -> tuple[float, float]:
 
 def measure(folder: Path, quick: bool) -> Iterator[list[Claim]]:
     """Measure everything; yield claims part by part."""
-    sizes = [UNIT * times for times in ((1, 2) if quick else (1, 2, 4, 8))]
+    sizes = [FEW, 2 * FEW] if quick else [UNIT * times for times in (1, 2, 4, 8)]
     inputs = draw(folder / "inputs", sizes[-1])
-    load(subset(inputs, sizes[0], folder / "warm"))
+    load(subset(inputs, FEW, folder / "warm"))
     yield against_work(inputs, folder, sizes)
-    yield against_workers(inputs, folder, sizes[-1] // 2)
+    yield against_workers(inputs, folder, sizes[1])
     if quick:
         return
     demo = reruns(folder / "demo")
@@ -183,9 +184,7 @@ def measure(folder: Path, quick: bool) -> Iterator[list[Claim]]:
     tiling, rows = tiling_cost(folder / "tiling", demo_settings()[0])
     yield rows
     long = long_run(folder / "long", demo.seconds)
-    task_s, rows = prefect_claims(
-        lambda slides, name: subset(inputs, slides, folder / name), [sizes[0], sizes[-2]], long
-    )
+    task_s, rows = prefect_claims(lambda slides, name: subset(inputs, slides, folder / name), [FEW, 4 * FEW], long)
     yield rows
     done = long.model_copy(update={"out": long.out.with_name(LONG_ALONE)})
     one_process = alone(done, long.slides.with_name("manifest.csv"), ALONE)
