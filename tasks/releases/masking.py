@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.arrow import from_table, schema_of, to_table
+from schemas.identifying import identifiers, mask
 from schemas.records import Mention, Report, Section
 from tasks.releases.candidate import Candidate
-from tasks.releases.identifying import identifiers, mask
 from tasks.store import write_parquet
 
 if TYPE_CHECKING:

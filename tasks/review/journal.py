@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import ReviewConflictError, ReviewError
+from schemas.identifying import identifiers
 from schemas.letters import names_a_letter
 from schemas.records import ReviewEvent
 from schemas.records.review import EventKind
@@ -58,6 +59,7 @@ def record(
         ReviewError: the payload is not that of the kind, or does not fit the item.
     """
     _check_fit(item, kind, payload)
+    _check_words(payload)
     with writing(connection):
         standing = _standing(connection, item.item_id, reviewer)
         if after != (standing["latest"] if standing else ""):
@@ -108,6 +110,16 @@ def _check_fit(item: ReviewItem, kind: EventKind, payload: Mapping[str, Any]) ->
             )
         if "think" in edit and len(edit["think"]) != len(item.path):
             raise ReviewError("steps were added or left out", remedy="rewrite their words; each cites one statement")
+
+
+def _check_words(said: Any) -> None:
+    """Refuse words that could identify somebody: they would be published, and the gate would refuse all of it."""
+    if isinstance(said, str) and (found := identifiers(said)):
+        remedy = "leave out names, dates and numbers of cases"
+        raise ReviewError(f"these words could identify somebody, by a {found[0].kind}", remedy=remedy)
+    if isinstance(said, Mapping | list | tuple):
+        for part in said.values() if isinstance(said, Mapping) else said:
+            _check_words(part)
 
 
 def _in_order(

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import GateError
+from schemas.identifying import identifiers, mask
 from schemas.ids import canonical_json
 from schemas.records import Section
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds, ReleaseConfig
 from tasks.releases.database import open_database
-from tasks.releases.identifying import identifiers, mask
 from tasks.releases.masking import register_identifying
 from tasks.releases.publish import publish
 from tests.releases.sample_run import write_candidate

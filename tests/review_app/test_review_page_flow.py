@@ -60,6 +60,12 @@ def test_edits_that_cannot_be_are_refused(page: Page) -> None:
     answer = page.send(client, "ann", 0, "verdict", decision="edit", rationale="Option B is right: it has papillae.")
     assert answer.status_code == 422
     assert "the rationale says &#39;Option B&#39;" in answer.text
+    for form in (
+        {"decision": "edit", "rationale": "As Dr. Jane Doe said."},
+        {"decision": "reject", "own_reason": "see S23-10482"},
+    ):
+        answer = page.send(client, "ann", 0, "verdict", **form)
+        assert (answer.status_code, "could identify somebody" in answer.text) == (422, True), form
     assert decide(page, "ann", 3, answer=1, decision="edit", text="Another.").status_code == 422
     assert page.state(0) == "to_read"
 
