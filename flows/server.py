@@ -10,6 +10,7 @@ import time
 import urllib.request
 from urllib.error import URLError
 
+from flows.interruption import watch_for_interruption
 from schemas.errors import SlidesmithError, StageFailedError
 from tasks.settings import ROOT
 
@@ -65,6 +66,7 @@ def main() -> None:
 
 def _serve() -> None:
     _claim(_PORT)
+    watch_for_interruption()  # a plain `kill` too ends server and worker; and where Ctrl-C is ignored, as under nohup
     api = f"http://127.0.0.1:{_PORT}/api"
     environment = {**SETTINGS, **os.environ, "PREFECT_API_URL": api, "SLIDESMITH_HOME": str(ROOT)}
     prefect = [sys.executable, "-m", "prefect"]
@@ -82,7 +84,10 @@ def _serve() -> None:
                 raise StageFailedError(f"{work} ended with code {ended.returncode}", remedy="see its output above")
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        try:
+            server.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 if __name__ == "__main__":

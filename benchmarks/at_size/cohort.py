@@ -33,7 +33,7 @@ class Size:
     more: int = 20
     patients: int = 110
     organs: int = 5
-    fields: int = 6
+    fields: int = 4
 
     @property
     def first_patients(self) -> int:
@@ -111,7 +111,7 @@ def settings(work: Path, manifest: Path, endpoint: str, size: Size) -> dict[str,
             "generator": "openai",
             "endpoint": reached,
             "judge_min_score": 3,
-            "per_item_share": 0.4,
+            "per_item_share": 0.15,
             "seed": SEED,
         },
         "screening": {

@@ -6,7 +6,6 @@ import datetime
 import json
 import math
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -68,7 +67,7 @@ def prefect(folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
         yield process.pid
     finally:
         CONFIG.unlink(missing_ok=True)
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(120)
 
 
