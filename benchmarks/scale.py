@@ -52,8 +52,9 @@ def draw(folder: Path, slides: int) -> Path:
     from demo.plan import plan_demo
 
     # No folds: the narrowest of them vanish on slides so small, which drawing does not expect.
-    plans = [replace(p, artefacts=tuple(k for k in p.artefacts if k != "fold")) for p in plan_demo(slides, slides, 3)]
-    make_sized(folder, plans, SIZE_PX0, 3)
+    plans = plan_demo(slides, slides, 3)
+    whole = tuple(replace(plan, artefacts=tuple(k for k in plan.artefacts if k != "fold")) for plan in plans)
+    make_sized(folder, whole, SIZE_PX0, 3)
     return folder
 
 
