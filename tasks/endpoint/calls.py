@@ -37,10 +37,12 @@ class Caller:
             EndpointError: the server refuses every call.
             OverBudgetError: a call could pass the budget.
         """
-        from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+        import tenacity
 
         config = self._config
-        back_off = wait_random_exponential(multiplier=config.backoff_s, max=config.max_wait_s)
+        half = {"multiplier": config.backoff_s / 2, "max": config.max_wait_s / 2}
+        # By chance alone every wait may be next to nothing, and a server that restarts is given up.
+        back_off = tenacity.wait_exponential(**half) + tenacity.wait_random_exponential(**half)
         last: list[Told] = []
 
         async def once() -> Came:
@@ -53,10 +55,10 @@ class Caller:
                 self._not_before = max(self._not_before, time.monotonic() + asked)
             return max(asked, back_off(state))
 
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(config.attempts),
+        retrying = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(config.attempts),
             wait=wait,
-            retry=retry_if_result(lambda came: came.again and came.wait_s <= config.max_wait_s),
+            retry=tenacity.retry_if_result(lambda came: came.again and came.wait_s <= config.max_wait_s),
             retry_error_callback=lambda _state: last[0][0],
         )
         await retrying(once)

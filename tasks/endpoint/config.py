@@ -52,7 +52,9 @@ class EndpointConfig(StageConfig):
     tokens_per_minute: int | None = Field(default=None, ge=1, description="null: no bound")
     timeout_s: float = Field(default=120, gt=0, description="seconds until a call is given up")
     attempts: int = Field(default=6, ge=1, le=20, description="calls per request until it counts as failed")
-    backoff_s: float = Field(default=0.5, gt=0, description="first wait before a retry; doubled each time, with jitter")
+    backoff_s: float = Field(
+        default=0.5, gt=0, description="first wait before a retry, doubled each time; half of a wait is up to chance"
+    )
     max_wait_s: float = Field(
         default=120, gt=0, description="longest wait before a retry; a server that asks for more has failed"
     )

@@ -116,6 +116,16 @@ def test_a_passing_fault_is_tried_again(connect: Connect, fault: Fault) -> None:
     assert len(server.calls) == 3
 
 
+def test_a_server_that_is_away_is_waited_for_whatever_chance_says(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, _high: low)
+    with at_first("drop", 4) as server:
+        started = time.monotonic()
+        only_answer(connect(server, backoff_s=0.04), ask_for("glands"))
+        assert time.monotonic() - started >= 0.02 * (1 + 2 + 4 + 8)
+
+
 def test_retry_after_is_obeyed_by_all_callers(connect: Connect) -> None:
     throttled: list[str] = []
 
