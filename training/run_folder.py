@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class RunFolder:
 
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in log)
         _replace(self.history, lambda path: path.write_text(lines))
-        whole = {"format": FORMAT, "identity": self._identity, "log": log, **state}
+        whole = _interned({"format": FORMAT, "identity": self._identity, "log": log, **state})
         _replace(self.checkpoint, lambda path: torch.save(whole, path))
 
     def load(self) -> dict[str, Any] | None:
@@ -65,6 +66,15 @@ class RunFolder:
         except ModuleNotFoundError as error:
             raise MissingExtraError("curves need TensorBoard", remedy="pip install tensorboard") from error
         return SummaryWriter(str(self._out / CURVES), purge_step=step + 1)
+
+
+def _interned(value: Any) -> Any:
+    """Return a state whose equal strings are one object each: a pickle tells those that were read from others."""
+    if type(value) is dict:
+        return {_interned(key): _interned(each) for key, each in value.items()}
+    if type(value) is list:
+        return [_interned(each) for each in value]
+    return sys.intern(value) if type(value) is str else value
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

@@ -69,8 +69,7 @@ def test_a_killed_and_resumed_run_gives_the_same_bits(
     resumed = train_contrastive(miniature, tmp_path, QUICK)
     assert resumed.resumed_at == step // 3 * 3 if step >= 3 else resumed.resumed_at == 0
     assert resumed.history.read_bytes() == whole.history.read_bytes()
-    assert same_state(resumed.checkpoint, whole.checkpoint)
-    assert torch.equal(*(read_checkpoint(r.checkpoint)["mean_image"] for r in (resumed, whole)))
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
 
 
 def test_a_run_streamed_from_parquet_resumes_to_the_same_bits(
