@@ -73,6 +73,14 @@ class TrainingConfig(BaseModel):
             raise ValueError("width 0 and front_end none leave the encoder nothing to look at")
         return self
 
+    @model_validator(mode="after")
+    def _micro_batches_hold_pairs(self) -> TrainingConfig:
+        if self.batch < 2 * self.accumulate:
+            raise ValueError(
+                "a micro-batch of one field contrasts nothing: raise batch or lower accumulate"
+            )
+        return self
+
     def portable(self) -> dict[str, Any]:
         """Return what decides the model, for keys and for runs that go on: no device, no speed, no way of watching."""
         return self.model_dump(mode="json", exclude=_FREE)

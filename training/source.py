@@ -71,15 +71,15 @@ def open_source(
     """Return the batches of a split, held in memory where `cache_mb` allows.
 
     Raises:
-        InputError: the split has fewer fields than one batch of two needs, or too few row groups for the workers.
+        InputError: the split has fewer than two fields for each micro-batch, or too few row groups for the workers.
     """
     wanted = wanted_by(config)
     if cache_bytes(release, split, wanted) <= config.cache_mb << 20:
         cache = FieldCache(release, split, wanted, threads)
-        if len(cache.field_ids) < 2 * ranks:
+        if len(cache.field_ids) < 2 * ranks * config.accumulate:
             raise InputError(
                 f"{len(cache.field_ids)} fields with tiles in the {split} split are too few to train on",
-                remedy="publish a release of more slides",
+                remedy="publish a release of more slides, or lower `accumulate`",
             )
         return MemorySource(cache, config.batch, config.seed, rank, ranks)
     stream = FieldStream(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from flows.train_model import train
 from schemas.errors import FileFormatError, InputError, StageFailedError
@@ -125,6 +126,13 @@ def test_another_seed_gives_another_model(whole: TrainingResult, miniature: Path
 def test_gradients_of_micro_batches_are_accumulated_into_one_step(miniature: Path, tmp_path: Path) -> None:
     result = train_contrastive(miniature, tmp_path, QUICK.model_copy(update={"accumulate": 3, "steps": 4}))
     assert (result.steps, result.images) == (4, 4 * 24 * 3)
+
+
+def test_micro_batches_of_single_fields_are_refused(miniature: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="raise batch or lower accumulate"):
+        TrainingConfig(batch=5, accumulate=3)
+    with pytest.raises(InputError, match="168 fields with tiles in the train split are too few"):
+        train_contrastive(miniature, tmp_path, QUICK.model_copy(update={"batch": 400, "accumulate": 100}))
 
 
 def test_training_in_bf16_gives_finite_losses(miniature: Path, tmp_path: Path) -> None:
