@@ -8,7 +8,8 @@ patient are balanced as well. The property is an identity of counting and holds 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+import heapq
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ Place = tuple[str, str]
 """Split and patient; a patient of no name stands for all of the split."""
 Pool = dict[Place, dict[int, list[FieldView]]]
 """Option -> fields for which it is right, by place."""
+Waiting = list[list[tuple[int, int, FieldView]]]
+"""A heap for each option of a set: its fields, first that with the most questions left, then the first in order."""
 
 
 class Allocation:
@@ -53,52 +56,64 @@ class Allocation:
         self._views = views
 
     def blocks(self, by_template: Sequence[Sequence[OptionSet]]) -> list[Block]:
-        """Return the blocks of a dimension: within patients; across those of a split whose own fields give none.
+        """Return the blocks of a dimension: within patients, and across those of a split.
 
-        What a patient with blocks of their own is asked depends on nobody else's fields, so questions, and what people
-        decided about them, stay when slides of others come or go. Of the others' most do: their fields stand in an
-        order, and options are shown in one, that does not depend on who else is there.
+        What a patient's own fields give depends on nobody else's, so questions, and what people decided about them,
+        stay when slides of others come or go. Patients whose fields give no block are then asked together, and at last
+        all fields of anybody that nothing was asked about. Of these questions most stay: the fields stand in an order,
+        and options are shown in one, that does not depend on who else is there.
         """
         pools = [self._pools(sets) for sets in by_template]
-        places = sorted({place for by_set in pools for pool in by_set.values() for place in pool})
-        blocks = [block for place in places for block in self._at(place, by_template, pools)]
-        waiting = set(places) - {(block.split, block.patient_id) for block in blocks}
-        across = [{name: self._across(name, pool, waiting) for name, pool in by_set.items()} for by_set in pools]
-        for split in sorted({split for split, _ in waiting}):
-            blocks += self._at((split, ""), by_template, across)
+        places = {place for by_set in pools for pool in by_set.values() for place in pool}
+        blocks = [block for place in sorted(places) for block in self._at(place, by_template, pools, 1)]
+        for group in (places - {(block.split, block.patient_id) for block in blocks}, places):
+            across = [{name: self._across(name, pool, group) for name, pool in by_set.items()} for by_set in pools]
+            patients = Counter(split for split, _ in group)
+            for split in sorted(patients):
+                blocks += self._at((split, ""), by_template, across, patients[split])
         return blocks
 
-    def _across(self, set_id: str, pool: Pool, waiting: Set[Place]) -> Pool:
-        """Return the pool of a set's waiting patients together, by split."""
+    def _across(self, set_id: str, pool: Pool, group: Set[Place]) -> Pool:
+        """Return the pool of a set's patients of a group together, by split: fields that nothing was asked about."""
         merged: Pool = defaultdict(lambda: defaultdict(list))
-        for split, patient in sorted(pool.keys() & waiting):
+        for split, patient in sorted(pool.keys() & group):
             for option, views in pool[split, patient].items():
-                merged[split, ""][option] += views
+                merged[split, ""][option] += [view for view in views if self._is_unasked(view)]
         for by_option in merged.values():
             for views in by_option.values():
                 views.sort(key=lambda view: self._tools.rank("fields", set_id, view.field.field_id))
         return merged
 
-    def _at(
-        self, place: Place, by_template: Sequence[Sequence[OptionSet]], pools: Sequence[Mapping[str, Pool]]
-    ) -> list[Block]:
-        """Return the blocks of a patient, or of a split.
+    def _is_unasked(self, view: FieldView) -> bool:
+        return self._left[view.field.field_id] == self._tools.config.questions_per_field
 
-        Of each template the `sets_per_template` sets with the most fields are used, spread over the attributes that
-        they ask about. Templates take turns, and within each its sets, until none finds a block any more.
+    def _at(
+        self,
+        place: Place,
+        by_template: Sequence[Sequence[OptionSet]],
+        pools: Sequence[Mapping[str, Pool]],
+        patients: int,
+    ) -> list[Block]:
+        """Return the blocks of a patient, or of so many patients of a split.
+
+        Of each template the `sets_per_template` sets (for each patient) with the most fields are used, spread over the
+        attributes that they ask about. Templates take turns, and within each its sets, until none finds a block.
         """
+        most = self._tools.config.sets_per_template * patients
         queues = [
-            deque((option_set, by_set[option_set.set_id][place]) for option_set in self._select(sets, by_set, place))
+            deque(
+                (option_set, self._waiting(option_set, by_set[option_set.set_id][place]))
+                for option_set in self._select(sets, by_set, place)[:most]
+            )
             for sets, by_set in zip(by_template, pools, strict=True)
         ]
         blocks: list[Block] = []
-        used: dict[str, set[str]] = defaultdict(set)
         while any(queues):
             for queue in filter(None, queues):
-                option_set, fields = queue.popleft()
-                if taken := self._one_block(option_set, fields, used[option_set.set_id]):
+                option_set, waiting = queue.popleft()
+                if taken := self._one_block(waiting):
                     blocks.append(Block(option_set, *place, taken))
-                    queue.append((option_set, fields))
+                    queue.append((option_set, waiting))
         return blocks
 
     def _pools(self, sets: Sequence[OptionSet]) -> dict[str, Pool]:
@@ -131,21 +146,38 @@ class Allocation:
             (rank, item) for group in by_attributes.values() for rank, item in enumerate(sorted(group, key=_by_room))
         ]
         ranked.sort(key=lambda pair: (pair[0], _by_room(pair[1])))
-        return [item[2] for _, item in ranked[: self._tools.config.sets_per_template]]
+        return [item[2] for _, item in ranked]
 
-    def _one_block(
-        self, option_set: OptionSet, fields: Mapping[int, Sequence[FieldView]], used: set[str]
-    ) -> tuple[FieldView, ...] | None:
-        found: list[FieldView] = []
-        for option in range(len(option_set.options)):
-            free = [v for v in fields.get(option, []) if self._left[v.field.field_id] and v.field.field_id not in used]
-            if not free:
-                return None
-            found.append(max(free, key=lambda view: self._left[view.field.field_id]))
-        for view in found:
+    def _waiting(self, option_set: OptionSet, fields: Mapping[int, Sequence[FieldView]]) -> Waiting:
+        heaps = [
+            [(-self._left[view.field.field_id], place, view) for place, view in enumerate(fields.get(option, ()))]
+            for option in range(len(option_set.options))
+        ]
+        for heap in heaps:
+            heapq.heapify(heap)
+        return heaps
+
+    def _one_block(self, waiting: Waiting) -> tuple[FieldView, ...] | None:
+        """Take a field for each option; None, and nothing taken, where an option has none."""
+        if not all(self._settled(heap) for heap in waiting):
+            return None
+        taken = tuple(heapq.heappop(heap)[2] for heap in waiting)
+        for view in taken:
             self._left[view.field.field_id] -= 1
-            used.add(view.field.field_id)
-        return tuple(found)
+        return taken
+
+    def _settled(self, heap: list[tuple[int, int, FieldView]]) -> bool:
+        """Bring to the top of a heap what belongs there by now; return whether there is anything."""
+        while heap:
+            counted, place, view = heap[0]
+            left = self._left[view.field.field_id]
+            if left == -counted:
+                return True
+            if left:
+                heapq.heapreplace(heap, (-left, place, view))
+            else:
+                heapq.heappop(heap)
+        return False
 
 
 def _by_room(item: tuple[int, str, OptionSet]) -> tuple[int, str]:

@@ -160,7 +160,9 @@ def _left_out(
             if all(any(view.field.tile_id(scale) is None for scale in scales) for scales in needs):
                 row = Rejection(item, "generation", "missing_scale", f"{dimension} needs a scale that the field lacks")
             elif field_id in fit:
-                row = Rejection(item, "generation", "unbalanced", f"{dimension}: no partners with the other keys")
+                row = Rejection(
+                    item, "generation", "unbalanced", f"{dimension}: no partners with the other keys are left"
+                )
             else:
                 row = Rejection(item, "generation", "no_features", f"{dimension}: what it asks about is not known here")
             rejections.append(row)
