@@ -3,54 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from schemas.records import Question, Rejection
 from schemas.rejection import Stage
 
 SetKey = tuple[str, str]
+"""An option set within a split."""
 
 
-def _sets(questions: Sequence[Question]) -> dict[SetKey, list[Question]]:
-    sets: dict[SetKey, list[Question]] = defaultdict(list)
-    for question in questions:
-        if question.option_set_id is not None:
-            sets[question.option_set_id, question.split].append(question)
-    return sets
-
-
-def _key(question: Question) -> str:
-    return question.options[question.answer_index]
-
-
-def _is_balanced(questions: Sequence[Question]) -> bool:
-    counts = Counter(_key(question) for question in questions)
-    return len(set(counts.values())) == 1 and set(counts) == set(questions[0].options)
+def unbalanced_sets(questions: Sequence[Question]) -> set[SetKey]:
+    """Return the sets in which some text, in one order of its options, has an option that is the key more often."""
+    return {(text[0].option_set_id or "", text[0].split) for text in _texts(questions) if len(set(_by_place(text))) > 1}
 
 
 def restore_balance(
-    before: Sequence[Question], after: Sequence[Question], stage: Stage
+    after: Sequence[Question], came_unbalanced: Set[SetKey], stage: Stage
 ) -> tuple[list[Question], list[Rejection]]:
-    """Return the questions that keep every set balanced that was balanced before, and those that had to go.
+    """Return the questions that keep every set balanced that came balanced, and those that had to go.
 
-    A set that lost a question would give the rarer keys away. Of every more frequent key the last questions go, until
-    each option is again the key equally often within the split.
+    A text that lost a question would give the rarer keys away. Of every more frequent key the last questions go, until
+    each option is again the key equally often, for each text and each order of its options: what a reader sees.
 
     Args:
-        before: all questions that came in.
-        after: those that are left, in order.
+        after: the questions that are left, in order.
+        came_unbalanced: sets that were so before any question left: they are left alone.
         stage: stage that rejects.
     """
-    balanced = {key for key, members in _sets(before).items() if _is_balanced(members)}
     spare: set[str] = set()
-    for key, members in _sets(after).items():
-        if key not in balanced or _is_balanced(members):
-            continue
-        by_key: dict[str, list[Question]] = {option: [] for option in members[0].options}
-        for question in members:
-            by_key[_key(question)].append(question)
-        least = min(len(questions) for questions in by_key.values())
-        spare.update(question.question_id for questions in by_key.values() for question in questions[least:])
+    for text in _texts(after):
+        if (text[0].option_set_id, text[0].split) not in came_unbalanced:
+            least, seen = min(_by_place(text)), Counter[int]()
+            for question in text:
+                seen[question.answer_index] += 1
+                if seen[question.answer_index] > least:
+                    spare.add(question.question_id)
     kept = [question for question in after if question.question_id not in spare]
     rejections = [
         Rejection(question.question_id, stage, "unbalanced", "its option set lost questions with the other keys")
@@ -58,3 +45,18 @@ def restore_balance(
         if question.question_id in spare
     ]
     return kept, rejections
+
+
+def _texts(questions: Sequence[Question]) -> list[list[Question]]:
+    """Return the questions of counterbalanced sets, those together that read the same within a split."""
+    texts: dict[tuple[str, str, str, tuple[str, ...]], list[Question]] = defaultdict(list)
+    for question in questions:
+        if question.option_set_id is not None:
+            texts[question.option_set_id, question.split, question.question, question.options].append(question)
+    return list(texts.values())
+
+
+def _by_place(text: Sequence[Question]) -> list[int]:
+    """Return how often each option of a text is the key."""
+    counts = Counter(question.answer_index for question in text)
+    return [counts[place] for place in range(len(text[0].options))]

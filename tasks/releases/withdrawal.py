@@ -31,21 +31,22 @@ REJECTS_AS = {"texts": "generation", "questions": "generation", "reviewed": "rev
 """Stages that are counted under another name than their rejections bear."""
 UNBALANCED = """
     WITH asked AS (
-        SELECT question_id, option_set_id, split, options[answer_index + 1] AS key, options
+        SELECT question_id, option_set_id, split, question, options, answer_index
         FROM questions WHERE option_set_id IS NOT NULL AND owner <> $patient
     ),
-    members AS (SELECT DISTINCT option_set_id, split, unnest(options) AS key FROM asked),
-    kept AS (
-        SELECT m.option_set_id, m.split, min(coalesce(n, 0)) AS n FROM members m
-        LEFT JOIN (SELECT option_set_id, split, key, count(*) AS n FROM asked GROUP BY ALL)
-        USING (option_set_id, split, key)
-        GROUP BY ALL
+    counted AS (
+        SELECT option_set_id, split, question, options, count(*) AS keys, min(n) AS least FROM (
+            SELECT option_set_id, split, question, options, answer_index, count(*) AS n FROM asked GROUP BY ALL
+        ) GROUP BY ALL
     )
     SELECT question_id FROM (
-        SELECT *, row_number() OVER (PARTITION BY option_set_id, split, key ORDER BY question_id) AS place FROM asked
-    ) JOIN kept USING (option_set_id, split) WHERE place > n ORDER BY question_id
+        SELECT *, row_number() OVER (
+            PARTITION BY option_set_id, split, question, options, answer_index ORDER BY question_id
+        ) AS place FROM asked
+    ) JOIN counted USING (option_set_id, split, question, options)
+    WHERE keys < len(options) OR place > least ORDER BY question_id
 """
-"""Questions whose option set is no longer balanced within its split once the patient has gone."""
+"""Questions of option sets whose texts are no longer balanced within their split once the patient has gone."""
 
 
 def without(release: Release, patient: str, folder: Path) -> tuple[Candidate, dict[str, int], int]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from schemas.ids import canonical_json
 from schemas.letters import names_a_letter
 from schemas.records import Provenance, Question, Rejection, ReviewEvent
-from tasks.rebalance import restore_balance
+from tasks.rebalance import restore_balance, unbalanced_sets
 from tasks.review.config import ReviewConfig
 from tasks.review.events import payload_of, read_events, verify_chain
 
@@ -182,6 +182,6 @@ def apply_decisions(
         else:
             rejections.append(result)
     if config.rebalance:
-        kept, lost = restore_balance(questions, kept, "review")
+        kept, lost = restore_balance(kept, unbalanced_sets(questions), "review")
         rejections += lost
     return kept, rejections

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas.records import Question, Rejection, Verdict
-from tasks.rebalance import restore_balance
+from tasks.rebalance import restore_balance, unbalanced_sets
 from tasks.review.config import ReviewConfig
 
 Screener = Callable[[Sequence[Question]], tuple[Mapping[str, Sequence[Mapping[str, Any]]], list[Verdict]]]
@@ -39,7 +39,7 @@ def hold_what_leaks(
         else:
             passed.append(question)
     if config.rebalance:
-        passed, lost = restore_balance(kept, passed, "review")
+        passed, lost = restore_balance(passed, unbalanced_sets(kept), "review")
         held += lost
     return passed, held, [row for row in verdicts if row.question_id in edited]
 

@@ -98,11 +98,13 @@ def shuffle_keys(questions: Sequence[Question], seed: int) -> list[Question]:
     """Return questions with the key at every place equally often, give or take one, within cell, split and size.
 
     Which question gets which place depends on the seed and the questions' ids alone. Options are turned, not mixed, so
-    that their order among themselves stays.
+    that their order among themselves stays. Questions of an option set stay as they are: their places are balanced for
+    each order of the options, and would not be if each were turned on its own.
     """
     parts: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     for i, question in enumerate(questions):
-        parts[question.cell, question.split, len(question.options)].append(i)
+        if question.option_set_id is None:
+            parts[question.cell, question.split, len(question.options)].append(i)
     turned = list(questions)
     for (cell, split, size), members in sorted(parts.items()):
         members.sort(key=lambda i: questions[i].question_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.origins import with_origin
 from schemas.records import Question, Rejection
-from tasks.rebalance import restore_balance
+from tasks.rebalance import restore_balance, unbalanced_sets
 from tasks.screening.board import TextReader
 from tasks.screening.canonical import canonicalise
 from tasks.screening.config import ScreeningConfig
@@ -74,7 +74,8 @@ class _Rounds:
 
     def __init__(self, questions: Sequence[Question], config: ScreeningConfig, rewrite: Rewriter | None) -> None:
         canonical, rejections = canonicalise(questions)
-        self.kept, lost = restore_balance(questions, canonical, "screening")
+        self._unbalanced = unbalanced_sets(questions)
+        self.kept, lost = restore_balance(canonical, self._unbalanced, "screening")
         self.rejections = rejections + lost
         self.repairs: list[Repair] = []
         self.dropped: list[Cell] = []
@@ -97,7 +98,7 @@ class _Rounds:
         whole = [question for question in line if isinstance(question, Question)]
         self.field_of |= {question.question_id: question.field_id for question in whole}
         canonical, rejections = canonicalise(whole)
-        self.kept, lost = restore_balance(whole, canonical, "screening")
+        self.kept, lost = restore_balance(canonical, self._unbalanced, "screening")
         self.rejections += rejections + lost
 
     def _repaired(self, cell: Cell, members: Sequence[Question]) -> list[Question | NotRepaired] | None:

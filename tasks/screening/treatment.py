@@ -27,7 +27,8 @@ def repaired(
     """
     made: list[Question | NotRepaired] = []
     if repair.operation == "shuffle":
-        made += shuffle_keys(questions, seed + repair.round)
+        if any(question.option_set_id is None for question in questions):
+            made += shuffle_keys(questions, seed + repair.round)
     elif repair.operation == "pair":
         made += pair_questions(questions, seed + repair.round)
     elif rewrite is not None:

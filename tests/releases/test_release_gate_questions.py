@@ -69,6 +69,12 @@ def test_a_set_balanced_over_all_but_not_within_a_split_is_refused(rows: Rows, b
     assert "in split val" in found["keys_are_balanced"]
 
 
+def test_a_set_balanced_over_all_but_not_for_each_order_of_its_options_is_refused(rows: Rows, build: Build) -> None:
+    one = rows["questions"][0]
+    rows["questions"][0] = replace(one, options=one.options[::-1], answer_index=1 - one.answer_index)
+    assert set(failures(run_gate(build(rows)))) == {"keys_are_balanced"}
+
+
 def test_an_option_that_is_never_the_key_unbalances_its_set(rows: Rows, build: Build) -> None:
     rows["questions"] = [
         replace(row, options=(*row.options, "papillary architecture"), option_concepts=(*row.option_concepts, ""))

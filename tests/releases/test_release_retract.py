@@ -96,6 +96,22 @@ def test_sets_are_balanced_again_and_what_that_costs_is_told(
     assert counts["slides"]["rejected"] == {"unreadable": 0}
 
 
+def test_sets_are_balanced_again_for_each_order_of_their_options(
+    rows: Rows, build: Build, config: ReleaseConfig, tmp_path: Path
+) -> None:
+    for at in (0, 3):  # one of P00 and one of P01, with different keys
+        one = rows["questions"][at]
+        rows["questions"][at] = replace(
+            one,
+            options=one.options[::-1],
+            option_concepts=one.option_concepts[::-1],
+            answer_index=1 - one.answer_index,
+        )
+    store = tmp_path / "store"
+    publish(build(rows), config, store)
+    assert retract(store, "sample", "P00").unbalanced == 2
+
+
 def with_balance(rows: Rows) -> Rows:
     """Give the other questions of train the keys that balance the set."""
     keys = [row.answer_index for row in rows["questions"][:8]]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,17 @@ def test_when_one_of_a_balanced_set_goes_its_siblings_go_too(ask: Ask) -> None:
     kept, lost = apply(questions + elsewhere, ["10"], log, RELEASE)
     assert lost == {"10": "rejected_by_reviewer", "01": "unbalanced", "21": "unbalanced"}
     assert [question.question_id for question in kept] == ["00", "20", "11", "val0", "val1", "val2"]
+
+
+def test_siblings_are_those_that_show_the_options_in_the_same_order(ask: Ask) -> None:
+    questions = [ask(f"a{key}", key=key) for key in range(3)]
+    turned = ("papillary", "glandular", "solid")
+    questions += [replace(ask(f"b{key}", key=key), options=turned) for key in range(3)]
+    log = Log()
+    log.decide("a1", "ann", "reject", reason="folded tissue")
+    kept, lost = apply(questions, ["a1"], log, RELEASE)
+    assert lost == {"a1": "rejected_by_reviewer", "a0": "unbalanced", "a2": "unbalanced"}
+    assert [question.question_id for question in kept] == ["b0", "b1", "b2"]
 
 
 def test_a_set_that_came_unbalanced_is_left_alone(ask: Ask) -> None:

@@ -21,6 +21,7 @@ from tasks.screening.planted import Leak, planted_items
 from tasks.screening.questions import screen_questions
 from tasks.screening.repair import NotRepaired, Repair, constraint_set, shuffle_keys
 from tasks.screening.rounds import screen_and_drop
+from tasks.screening.treatment import repaired
 from tasks.store import ShardStore, ShardWriter
 
 CONFIG = ScreeningConfig(families=("logistic", "tfidf"), certifier=None, permutations=199, null_draws=24, rounds=2)
@@ -68,6 +69,15 @@ def test_shuffling_keys_changes_places_and_nothing_else(n: int, seed: int) -> No
         )
     counts = Counter(question.answer_index for question in after)
     assert max(counts.values()) - min(counts.get(place, 0) for place in range(4)) <= 1
+
+
+def test_shuffling_leaves_option_sets_as_they_are() -> None:
+    before = [replace(question, option_set_id="set") for question in questions_of("position", "p", n=12)]
+    assert shuffle_keys(before, 0) == before
+    alone = questions_of("position", "p", seed=1, n=12)
+    repair = Repair(alone[0].cell, "shuffle", (), (), 1, 1)
+    assert shuffle_keys(before + alone, 0) == before + shuffle_keys(alone, 0)
+    assert repaired(before, repair, 0, None) is None
 
 
 def test_keys_in_telling_places_are_placed_anew_and_the_cell_is_kept() -> None:
@@ -131,6 +141,35 @@ def test_a_rewritten_cell_is_read_again_as_a_whole_and_kept_when_clean(tmp_path:
     assert history["rounds"][0]["accuracy"] > 0.6 > history["rounds"][2]["accuracy"]
     assert [repair["operation"] for repair in report["repairs"]] == ["rewrite", "rewrite"]
     assert info.facts["cells_repaired"] == ["diagnosis/long/rules"]
+
+
+def test_an_option_set_that_is_written_in_part_goes_as_a_whole() -> None:
+    free = questions_of("length", "long")
+    of_set = [
+        replace(
+            free[key],
+            question_id=f"set-{key}",
+            question="Which is it?",
+            options=free[0].options,
+            answer_index=key,
+            option_set_id="set",
+        )
+        for key in range(4)
+    ]
+
+    def write(_repair: Repair, questions: Sequence[Question]) -> list[Question | NotRepaired]:
+        clean = iter(questions_of("none", "long", seed=1))
+        kept = {"set-1", "set-2", "set-3"}
+        said = {"set-0": NotRepaired("refused", "I would rather not")}
+        return [q if q.question_id in kept else said.get(q.question_id) or next(clean) for q in questions]
+
+    outcome = screen_and_drop(free + of_set, CONFIG, rewrite=write)
+    assert [repair.operation for repair in outcome.repairs] == ["rewrite"]
+    assert len(outcome.kept) == N
+    assert {row.item_id: row.reason for row in outcome.rejections} == {
+        "set-0": "refused",
+        **dict.fromkeys(("set-1", "set-2", "set-3"), "unbalanced"),
+    }
 
 
 def test_a_cell_that_repairs_do_not_help_is_dropped_after_the_last_round() -> None:
