@@ -76,9 +76,7 @@ class TrainingConfig(BaseModel):
     @model_validator(mode="after")
     def _micro_batches_hold_pairs(self) -> TrainingConfig:
         if self.batch < 2 * self.accumulate:
-            raise ValueError(
-                "a micro-batch of one field contrasts nothing: raise batch or lower accumulate"
-            )
+            raise ValueError("a micro-batch of one field contrasts nothing: raise batch or lower accumulate")
         return self
 
     def portable(self) -> dict[str, Any]:
