@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from schemas.errors import StoreError
 from tasks.releases.extras import need
-from tasks.releases.stores import MANIFEST, OBJECTS, Content, object_path
+from tasks.releases.stores import MANIFEST, OBJECTS, Content, always, claim_path, object_path
 
 BLOCK_BYTES = 8 << 20
 
@@ -84,13 +84,22 @@ class BucketStore:
                 self._files.put_file(str(path), self._at(object_path(sha256)))
         path.unlink()
 
-    def publish(self, folder: str, contents: Mapping[str, Content], manifest: bytes) -> bool:
-        """Claim the version and carry the claim out; return False where another manifest claimed it."""
+    def publish(
+        self, folder: str, contents: Mapping[str, Content], manifest: bytes, may: Callable[[], bool] = always
+    ) -> bool:
+        """Claim the version and carry the claim out.
+
+        Returns:
+            False where another manifest claimed it, or where `may` says no. It is asked just before the claim: another
+            version that is claimed in the moment between the two is not seen, as a bucket has no lock.
+        """
         for content in contents.values():
             if isinstance(content, bytes) and self._size(place := _document(content)) != len(content):
                 self.replace(place, content)
+        if not may():
+            return False
         dataset, _, version = folder.rpartition("/")
-        claim = f"{dataset}/claims/{version}.json"
+        claim = claim_path(dataset, version)
         mine = self.create(claim, manifest) or self.read(claim) == manifest
         self._carry_out(folder, manifest if mine else self.read(claim))
         return mine

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SQL = Path(__file__).parent / "sql"
 SAMPLE = 5  # rows in breach that a check shows
 SCREENING_CHECKS = {"questions_are_screened", "certifier_passed"}
+OF_OTHER_VERSIONS = {"patients_keep_their_split", "patients_stay_withdrawn"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from tasks.releases.published import known_objects, published_schema, table_entr
 from tasks.releases.read import Release, open_release
 from tasks.releases.relations import UNSPLIT
 from tasks.releases.shards import Known, ObjectWriter
-from tasks.releases.stores import Content, ObjectRef, ReleaseStore
+from tasks.releases.stores import Content, ObjectRef, ReleaseStore, always
 from tasks.releases.versions import precedence, versions
 
 if TYPE_CHECKING:
@@ -67,8 +67,10 @@ class Edition:
         lexicon = self.candidate.lexicon
         return fingerprint(tables, file_sha256(lexicon) if lexicon else None)
 
-    def appear(self, tables: dict[str, dict[str, Any]], facts: Facts, report: GateReport) -> Release | None:
-        """Write documents and manifest; return the release, or None where another publisher was first."""
+    def appear(
+        self, tables: dict[str, dict[str, Any]], facts: Facts, report: GateReport, may: Callable[[], bool] = always
+    ) -> Release | None:
+        """Write documents and manifest; return the release, or None where another was first or `may` says no."""
         documents = self._documents(tables, facts, report)
         content = {
             **self._about(tables),
@@ -83,7 +85,7 @@ class Edition:
         for table in tables.values():
             contents |= {entry["path"]: ObjectRef(entry["sha256"]) for entry in table["files"]}
         folder = f"{self.config.dataset}/{self.config.version}"
-        if not self.store.publish(folder, contents, manifest_bytes(content)):
+        if not self.store.publish(folder, contents, manifest_bytes(content), may):
             return None
         return open_release(self.store, self.config.dataset, self.config.version)
 

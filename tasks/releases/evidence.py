@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import StoreError
-from schemas.ids import digest
 from schemas.letters import LETTER
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import GateBounds
 from tasks.releases.duplicates import near_duplicates
 from tasks.releases.images import inspect_images
 from tasks.releases.likeness import ImageReader
-from tasks.releases.read import Release, open_release
-from tasks.releases.stores import ReleaseStore
-from tasks.releases.versions import precedence, versions
+from tasks.releases.read import Release
+from tasks.releases.stores import object_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,30 +83,6 @@ def register_letters(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TEMP MACRO named_letter(said) AS trim(regexp_extract(said, '{pattern}'))")
 
 
-def earlier_versions(store: ReleaseStore, dataset: str, version: str) -> list[Release]:
-    """Return the versions before one, of its major number: a new one may assign patients anew (semver.org)."""
-    at = precedence(version)
-    known = ((precedence(name), name) for name in versions(store, dataset))
-    return [open_release(store, dataset, name) for place, name in known if place < at and place[0][0] == at[0][0]]
-
-
-def withdrawn_mark(dataset: str, patient: str) -> str:
-    """Return what is kept of a patient who withdrew, so that no later version takes them in: a digest, not the name."""
-    return digest("withdrawn", dataset, patient)
-
-
-def withdrawals(store: ReleaseStore, dataset: str) -> dict[str, str]:
-    """Return the mark of everybody who withdrew from a dataset, and the version that left each out first."""
-    known = [open_release(store, dataset, version) for version in reversed(versions(store, dataset))]
-    return {mark: release.version for release in known for mark in release.manifest["lineage"].get("withdrawn", ())}
-
-
-def returning(dataset: str, patients: Iterable[str], withdrawn: Mapping[str, str]) -> dict[str, str]:
-    """Return which of the patients are among those who withdrew, and the version that left each out first."""
-    marks = {patient: withdrawn_mark(dataset, patient) for patient in sorted(patients)}
-    return {patient: withdrawn[mark] for patient, mark in marks.items() if mark in withdrawn}
-
-
 def register_returned(connection: duckdb.DuckDBPyConnection, returned: Mapping[str, str]) -> None:
     """Add the table `returned`: patients of the candidate who withdrew, and the version that left them out."""
     columns = {"patient_id": list(returned), "version": list(returned.values())}
@@ -121,7 +95,7 @@ def register_earlier_splits(connection: duckdb.DuckDBPyConnection, earlier: Sequ
     Every other row belongs to the patient of a slide.
 
     Raises:
-        StoreError: an earlier version lacks one of its files of slides or reports.
+        StoreError: an earlier version lacks one of its files of slides or reports, and the store its object.
     """
     found = {
         (str(patient), str(entry["split"]), release.version)
@@ -129,18 +103,21 @@ def register_earlier_splits(connection: duckdb.DuckDBPyConnection, earlier: Sequ
         for table in ("slides", "reports")
         if table in release.tables
         for entry in release.tables[table]["files"]
-        for patient in _patients(release, entry["path"])
+        for patient in _patients(release, entry)
     }
     rows = [dict(zip(("patient_id", "split", "version"), row, strict=True)) for row in sorted(found)]
     kind = pa.schema([(name, pa.string()) for name in ("patient_id", "split", "version")])
     connection.register("earlier_splits", pa.Table.from_pylist(rows, kind))
 
 
-def _patients(release: Release, path: str) -> list[str]:
-    try:
-        with release.open(path) as stream:
-            found: list[str] = pq.read_table(stream, columns=["patient_id"])["patient_id"].unique().to_pylist()
-    except FileNotFoundError as error:
-        remedy = "restore it, or remove that version's folder whole"
-        raise StoreError(f"{release.name} lacks {path}, which says who stands in which split", remedy=remedy) from error
-    return found
+def _patients(release: Release, entry: Mapping[str, Any]) -> list[str]:
+    """Return the patients of a file; of a claim that is not carried out yet, the object alone is there."""
+    for path in (f"{release.folder}/{entry['path']}", object_path(entry["sha256"])):
+        try:
+            with release.store.open(path) as stream:
+                found: list[str] = pq.read_table(stream, columns=["patient_id"])["patient_id"].unique().to_pylist()
+                return found
+        except FileNotFoundError:
+            continue
+    remedy = "restore it, or remove that version's folder whole"
+    raise StoreError(f"{release.name} lacks {entry['path']}, which says who stands in which split", remedy=remedy)

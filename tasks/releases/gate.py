@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.errors import GateError
 from tasks.releases.candidate import Candidate
-from tasks.releases.checks import Check, check_queries, count_rows, run_check
+from tasks.releases.checks import OF_OTHER_VERSIONS, Check, check_queries, count_rows, run_check
 from tasks.releases.config import GateBounds
 from tasks.releases.database import open_database
 from tasks.releases.evidence import (
@@ -77,6 +77,20 @@ def run_gate(candidate: Candidate, bounds: GateBounds | None = None, workers: in
         open_database(candidate, Path(spill), workers) as connection,
     ):
         return check_all(connection, candidate, bounds or GateBounds(), workers)
+
+
+def check_again(
+    connection: duckdb.DuckDBPyConnection,
+    report: GateReport,
+    earlier: Sequence[Release],
+    returned: Mapping[str, str],
+) -> GateReport:
+    """Run again the checks that other versions decide; arguments as for `check_all`."""
+    register_earlier_splits(connection, earlier)
+    register_returned(connection, returned)
+    queries = {name: query for name, query in check_queries(screening=False) if name in OF_OTHER_VERSIONS}
+    checks = (run_check(connection, c.name, queries[c.name]) if c.name in queries else c for c in report.checks)
+    return replace(report, checks=tuple(checks))
 
 
 def check_all(

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import VersionExistsError
+from schemas.errors import StoreError, VersionExistsError
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import NEXT, ReleaseConfig
 from tasks.releases.database import open_database
 from tasks.releases.edition import METADATA, Edition
-from tasks.releases.evidence import earlier_versions, returning, withdrawals
-from tasks.releases.facts import Facts, gather_facts
-from tasks.releases.gate import GateReport, check_all
+from tasks.releases.facts import gather_facts
+from tasks.releases.gate import check_again, check_all
 from tasks.releases.masking import mask_reports
+from tasks.releases.past import Past, look_back, returning
 from tasks.releases.quarantine import quarantine
 from tasks.releases.read import Release, open_release
 from tasks.releases.stores import LocalStore, ReleaseStore, open_store
 from tasks.releases.tags import point_latest
-from tasks.releases.versions import next_version, versions
+from tasks.releases.versions import versions
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,6 +51,7 @@ def publish(
     Raises:
         GateError: a check failed; the candidate stands in quarantine with its report.
         VersionExistsError: the version is there with other content.
+        StoreError: the version's folder is there without a manifest.
         InputError: a table or file of the candidate is not known or not there.
 
     Determinism: equal candidates, configuration, `created` and earlier versions give equal bytes.
@@ -59,56 +61,69 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="slidesmith-release-") as folder:
         if config.gate.identifying_text == "mask":
             candidate = mask_reports(candidate, Path(folder))
-        edition = Edition(candidate, _numbered(config, place), place, created)
+        edition = Edition(candidate, config, place, created)
         root = refused or (place.root if isinstance(place, LocalStore) else Path.cwd())
         with open_database(candidate, Path(folder), config.workers) as connection:
-            release = _publish(edition, connection, root, following=config.version == NEXT)
+            release = _publish(edition, connection, root)
     point_latest(place, config.dataset)
     return release
 
 
-def _numbered(config: ReleaseConfig, store: ReleaseStore) -> ReleaseConfig:
-    number = next_version(store, config.dataset) if config.version == NEXT else config.version
-    return config.model_copy(update={"version": number})
-
-
-def _publish(edition: Edition, connection: duckdb.DuckDBPyConnection, root: Path, *, following: bool) -> Release:
+def _publish(edition: Edition, connection: duckdb.DuckDBPyConnection, root: Path) -> Release:
+    """Judge a candidate and let it appear; where versions came or went since it was judged by them, judge it again."""
     candidate, config, store = edition.candidate, edition.config, edition.store
-    if not following and config.version in versions(store, config.dataset):
-        there = open_release(store, config.dataset, config.version)
-        return _same(there, edition, edition.write_tables(connection))
-    earlier = earlier_versions(store, config.dataset, config.version)
-    withdrawn = withdrawals(store, config.dataset)
-    returned = returning(config.dataset, candidate.split_of_patient, withdrawn)
-    report = check_all(connection, candidate, config.gate, config.workers, earlier, returned)
-    if not report.passed:
-        raise report.error(quarantine(candidate, config, report, root))
-    if withdrawn:
-        marks = sorted(withdrawn.keys() | set(candidate.lineage.get("withdrawn", ())))
-        edition = replace(edition, candidate=replace(candidate, lineage={**candidate.lineage, "withdrawn": marks}))
-    tables, facts = edition.write_tables(connection), gather_facts(connection)
-    if following:
-        return _follow(edition, tables, facts, report)
-    return edition.appear(tables, facts, report) or _same(
-        open_release(store, config.dataset, config.version), edition, tables
-    )
-
-
-def _follow(edition: Edition, tables: Tables, facts: Facts, report: GateReport) -> Release:
-    """Return the latest release where it holds the same, else publish the version after it, also beside others."""
-    store, dataset = edition.store, edition.config.dataset
+    if config.version in versions(store, config.dataset):
+        return _same(edition, edition.write_tables(connection))
+    past, written, report = look_back(store, config), None, None
     while True:
-        known = versions(store, dataset)
-        if known and not _difference(latest := open_release(store, dataset, known[-1]), edition, tables):
-            return latest
-        version = next_version(store, dataset)
-        edition = replace(edition, config=edition.config.model_copy(update={"version": version}))
-        if release := edition.appear(tables, facts, report):
+        returned = returning(config.dataset, candidate.split_of_patient, past.withdrawn)
+        if report is None:
+            report = check_all(connection, candidate, config.gate, config.workers, past.earlier, returned)
+        else:
+            report = check_again(connection, report, past.earlier, returned)
+        numbered = _after(edition, past)
+        if not report.passed:
+            raise report.error(quarantine(candidate, numbered.config, report, root))
+        written = written or (edition.write_tables(connection), gather_facts(connection))
+        may = partial(past.same, store, config.dataset)
+        if release := _there(edition, written[0]) or numbered.appear(*written, report, may):
             return release
+        past = _look_again(edition, past)
 
 
-def _same(release: Release, edition: Edition, tables: Tables) -> Release:
+def _after(edition: Edition, past: Past) -> Edition:
+    """Return an edition under its number, with the marks of those who withdrew before it."""
+    config, lineage = edition.config.model_copy(update={"version": past.version}), edition.candidate.lineage
+    if past.withdrawn:
+        lineage = {**lineage, "withdrawn": sorted(past.withdrawn.keys() | set(lineage.get("withdrawn", ())))}
+    return replace(edition, config=config, candidate=replace(edition.candidate, lineage=lineage))
+
+
+def _look_again(edition: Edition, past: Past) -> Past:
+    store, config = edition.store, edition.config
+    now = look_back(store, config)
+    if (now.taken, now.there) == (past.taken, past.there):
+        left = f"{config.dataset}/{past.version}"
+        raise StoreError(
+            f"{left} is in the way: it holds something that is no version",
+            remedy=f"remove {left} from the store, or publish under another version",
+        )
+    return now
+
+
+def _there(edition: Edition, tables: Tables) -> Release | None:
+    """Return the release that holds the same: that of the version or, of `next`, the latest; None if there is none."""
+    store, config = edition.store, edition.config
+    known = versions(store, config.dataset)
+    if config.version in known:
+        return _same(edition, tables)
+    latest = open_release(store, config.dataset, known[-1]) if known and config.version == NEXT else None
+    return latest if latest and not _difference(latest, edition, tables) else None
+
+
+def _same(edition: Edition, tables: Tables) -> Release:
     """Return the release that is there, if it holds what was to be published."""
+    release = open_release(edition.store, edition.config.dataset, edition.config.version)
     if difference := _difference(release, edition, tables):
         raise VersionExistsError(
             f"{release.name} is there already, with {difference}",

@@ -6,10 +6,11 @@ of several publishers of one version exactly one succeeds.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from tasks.scratch import remove_stale, settle
 
 MANIFEST = "manifest.json"
 OBJECTS = "objects"
+CLAIMS = "claims"
 SCRATCH = ".scratch-"
 STALE_S = 86_400.0
 
@@ -37,6 +39,16 @@ Content = ObjectRef | bytes
 def object_path(sha256: str) -> str:
     """Return where an object lies in its store."""
     return f"{OBJECTS}/{sha256}.parquet"
+
+
+def claim_path(dataset: str, version: str) -> str:
+    """Return where a bucket keeps the manifest that won a version."""
+    return f"{dataset}/{CLAIMS}/{version}.json"
+
+
+def always() -> bool:
+    """Say that nothing stands in the way."""
+    return True
 
 
 class ReleaseStore(Protocol):
@@ -59,8 +71,14 @@ class ReleaseStore(Protocol):
         """Move a local file in as an object; one that is there already is left alone."""
         ...
 
-    def publish(self, folder: str, contents: Mapping[str, Content], manifest: bytes) -> bool:
-        """Make a version appear, manifest last; return False where another publisher was first."""
+    def publish(
+        self, folder: str, contents: Mapping[str, Content], manifest: bytes, may: Callable[[], bool] = always
+    ) -> bool:
+        """Make a version appear, manifest last.
+
+        Returns:
+            False where another publisher was first, or where `may`, asked at the last moment, says no.
+        """
         ...
 
     def read(self, path: str) -> bytes:
@@ -124,8 +142,10 @@ class LocalStore:
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)
 
-    def publish(self, folder: str, contents: Mapping[str, Content], manifest: bytes) -> bool:
-        """Make the version in a hidden folder and rename it into place."""
+    def publish(
+        self, folder: str, contents: Mapping[str, Content], manifest: bytes, may: Callable[[], bool] = always
+    ) -> bool:
+        """Make the version in a hidden folder and rename it into place; no other of its dataset comes in between."""
         place = self.root / folder
         if place.exists():
             return False
@@ -137,14 +157,19 @@ class LocalStore:
             made.chmod(0o755)
             settle(*made.rglob("*"), made)
             place.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            with self._alone(place.parent.name):
+                if place.exists() or not may():
+                    return False
                 made.rename(place)
-            except OSError:
-                if not place.exists():
-                    raise
-                return False
             settle(place.parent)
         return True
+
+    @contextmanager
+    def _alone(self, dataset: str) -> Iterator[None]:
+        """Keep other publishers of a dataset waiting."""
+        with (self.root / f".{dataset}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _put(self, path: Path, content: Content) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from schemas.errors import InputError
 from tasks.releases.config import SEMVER
-from tasks.releases.stores import MANIFEST, ReleaseStore
+from tasks.releases.stores import CLAIMS, MANIFEST, ReleaseStore
 
 LATEST = "latest"
 
@@ -33,10 +34,16 @@ def versions(store: ReleaseStore, dataset: str) -> list[str]:
     return sorted((name for name in found if MANIFEST in store.names(f"{dataset}/{name}")), key=precedence)
 
 
-def next_version(store: ReleaseStore, dataset: str) -> str:
-    """Return the minor version after the highest; 1.0.0 where there is none, 2.0.0 after 2.0.0-rc.1."""
-    known = versions(store, dataset)
-    core, _, suffix = known[-1].partition("-") if known else ("1.0.0", "", "first")
+def taken_numbers(store: ReleaseStore, dataset: str) -> list[str]:
+    """Return the numbers that are no longer free, lowest first: of versions, of folders without one, and of claims."""
+    claimed = (name.removesuffix(".json") for name in store.names(f"{dataset}/{CLAIMS}"))
+    found = {name for name in (*store.names(dataset), *claimed) if re.match(SEMVER, name)}
+    return sorted(found, key=precedence)
+
+
+def next_version(taken: Sequence[str]) -> str:
+    """Return the minor version after the highest number; 1.0.0 where there is none, 2.0.0 after 2.0.0-rc.1."""
+    core, _, suffix = taken[-1].partition("-") if taken else ("1.0.0", "", "first")
     major, minor, _ = core.split(".")
     return core if suffix else f"{major}.{int(minor) + 1}.0"
 

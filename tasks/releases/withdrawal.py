@@ -18,7 +18,7 @@ from schemas.records import TABLES, Rejection
 from tasks.releases.candidate import Candidate
 from tasks.releases.database import FILE, ROW, open_database
 from tasks.releases.edition import LEXICON
-from tasks.releases.evidence import withdrawn_mark
+from tasks.releases.past import withdrawn_mark
 from tasks.releases.read import Release
 from tasks.releases.relations import OWNERS
 from tasks.releases.rows import read_rows

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.errors import MissingExtraError, StoreError, VersionExistsError
+from schemas.errors import GateError, MissingExtraError, StoreError, VersionExistsError
 from tasks.releases.buckets import BucketStore
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
@@ -23,6 +24,8 @@ from tasks.releases.read import Release, list_releases, open_release
 from tasks.releases.stores import Content, ObjectRef
 from tasks.releases.tags import list_tags, set_tag
 from tasks.releases.verify import verify
+from tasks.releases.versions import taken_numbers, versions
+from tests.releases.beside import beside
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client libraries
 STORE = "s3://lab-bucket/releases"
@@ -175,6 +178,31 @@ def test_a_publisher_that_died_after_its_claim_finishes_when_it_comes_again(
         publish(lean, config, DyingStore(store, 15))  # 8 objects, 3 documents, the claim, 3 copies
     assert list_releases(store) == []
     assert verify(publish(lean, config, store)) == []
+
+
+def test_a_claim_that_nobody_has_carried_out_counts_for_the_gate_and_keeps_its_number(
+    s3: Any, lean: Candidate, config: ReleaseConfig, store: BucketStore, tmp_path: Path
+) -> None:
+    following = config.model_copy(update={"version": "next"})
+    with pytest.raises(DiesError):
+        publish(lean, following, DyingStore(store, 12))
+    assert (versions(store, "sample"), taken_numbers(store, "sample")) == ([], ["1.0.0"])
+    swapped = replace(lean, split_of_patient={"P00": "test", "P01": "train"})
+    with pytest.raises(GateError, match="patients_keep_their_split: P00 stands in split test, in 1.0.0 in train"):
+        publish(swapped, following, store, refused=tmp_path)
+    assert publish(lean, following, store).version == "1.1.0"
+    assert versions(store, "sample") == ["1.1.0"]
+
+
+def test_a_version_that_is_claimed_after_the_gate_has_looked_makes_it_look_again(
+    s3: Any, lean: Candidate, config: ReleaseConfig, store: BucketStore, tmp_path: Path
+) -> None:
+    following = config.model_copy(update={"version": "next"})
+    store = beside(store, lambda: publish(lean, following, STORE))
+    swapped = replace(lean, split_of_patient={"P00": "test", "P01": "train"})
+    with pytest.raises(GateError, match="patients_keep_their_split"):
+        publish(swapped, following, store, refused=tmp_path)
+    assert versions(store, "sample") == ["1.0.0"]
 
 
 def test_eight_publish_one_version_at_once_and_one_wins(s3: Any, tmp_path: Path, store: BucketStore) -> None:

@@ -20,6 +20,7 @@ from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
 from tasks.releases.publish import publish
 from tasks.releases.read import Release, list_releases, open_release, show
+from tasks.releases.stores import object_path
 from tasks.releases.tags import list_tags, set_tag
 from tasks.releases.verify import verify
 from tasks.store import write_parquet
@@ -178,6 +179,7 @@ def test_an_earlier_version_without_its_slides_is_named_before_anything_is_publi
     older = open_release(shared_store, published.dataset, published.version)
     lost = older.tables["slides"]["files"][0]["path"]
     (older.path / lost).unlink()
+    (shared_store / object_path(older.tables["slides"]["files"][0]["sha256"])).unlink()
     with pytest.raises(StoreError, match=f"{older.name} lacks {lost}"):
         publish(candidate, config.model_copy(update={"version": "1.9.0"}), shared_store)
     assert [release.version for release in list_releases(shared_store)] == [older.version]
