@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flows.plan import RELEASED, Plan
-from tasks.releases.read import Release
+from schemas.errors import InputError
+from tasks.releases.config import NEXT
+from tasks.releases.read import Release, open_release
 from tasks.releases.stores import open_store
 from tasks.releases.versions import versions
 
 OUTCOME = "run.json"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A run's version, where it lies, and the key of what it was made of."""
+
+    version: str
+    address: str
+    key: str
+
+
+def published(plan: Plan) -> Published:
+    """Return what was published from the run's folder; what has been decided since is not in it.
+
+    Raises:
+        InputError: the configuration says `next`, and nothing has been published from the run's folder.
+    """
+    noted, version = plan.noted, plan.config.release.version
+    if version == NEXT:
+        if not noted:
+            raise InputError("nothing has been published from this folder yet", remedy="run publish-release first")
+        version = noted["version"]
+    key = noted.get("release") if noted.get("version") == version else None
+    return Published(version, f"{plan.release_store}/{plan.config.release.dataset}/{version}", key or plan.release)
 
 
 def finished(plan: Plan) -> dict[str, Any] | None:
@@ -23,13 +50,23 @@ def finished(plan: Plan) -> dict[str, Any] | None:
         return None
     there = all((out / name).is_file() for name in outcome.get("files", ["?"]))
     shards = all(plan.store.find(stage, key) for stage, key in plan.shards())
-    published = plan.version in versions(open_store(plan.release_store), plan.config.release.dataset)
-    return outcome if there and shards and published and outcome.get("run_key") == plan.run else None
+    same = there and shards and outcome.get("run_key") == plan.run
+    return outcome if same and _stands(plan, outcome["release"]) else None
+
+
+def _stands(plan: Plan, told: dict[str, str]) -> bool:
+    """Return whether an outcome's version is still the run's: with the same cells and, of `next`, the highest."""
+    store, config = open_store(plan.release_store), plan.config.release
+    version, known = told["path"].rpartition("/")[2], versions(store, config.dataset)
+    if version != plan.version or version not in (known[-1:] if config.version == NEXT else known):
+        return False
+    return open_release(store, config.dataset, version).fingerprint == told["fingerprint"]
 
 
 def note_release(plan: Plan, release: Release) -> None:
-    """Note what was published: of `next`, the stages that follow ask which version that was."""
+    """Note what was published, and of what: the stages that follow ask which version that was."""
     noted = {"dataset": release.dataset, "version": release.version, "fingerprint": release.fingerprint}
+    noted["release"] = plan.release
     replace_text(plan.config.out / RELEASED, json.dumps(noted, indent=1, sort_keys=True) + "\n")
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from flows.config import RunConfig
 from kg.sources import register
-from schemas.errors import InputError
 from schemas.records import Rejection
 from tasks.bucket_shards import BucketShardStore
 from tasks.digests import remembered_sha256
@@ -55,31 +54,19 @@ class Plan:
         return self.config.releases or self.config.out / "store"
 
     @property
+    def noted(self) -> dict[str, str]:
+        """What was last published from the run's folder as a version of its dataset; empty where nothing was."""
+        try:
+            noted: dict[str, str] = json.loads((self.config.out / RELEASED).read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return noted if noted.get("dataset") == self.config.release.dataset else {}
+
+    @property
     def version(self) -> str | None:
         """The run's version; where the configuration says `next`, the one published last, if there is one."""
-        if self.config.release.version != NEXT:
-            return self.config.release.version
-        try:
-            noted = json.loads((self.config.out / RELEASED).read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return str(noted["version"]) if noted.get("dataset") == self.config.release.dataset else None
-
-    @property
-    def release_address(self) -> str:
-        """Where the run's version lies once it is published."""
-        return f"{self.release_store}/{self.config.release.dataset}/{self.published_version}"
-
-    @property
-    def published_version(self) -> str:
-        """The run's version.
-
-        Raises:
-            InputError: the configuration says `next`, and nothing has been published from the run's folder.
-        """
-        if self.version is None:
-            raise InputError("nothing has been published from this folder yet", remedy="run publish-release first")
-        return self.version
+        chosen = self.config.release.version
+        return chosen if chosen != NEXT else self.noted.get("version")
 
     @property
     def endpoint_folder(self) -> Path:
@@ -223,8 +210,12 @@ class Plan:
 
     @cached_property
     def model(self) -> str:
-        """Key of the trained model."""
-        return self._key("model", self.release, self.training_section, "training")
+        """Key of the model that is trained from the run's release."""
+        return self.model_of(self.release)
+
+    def model_of(self, release: str) -> str:
+        """Return the key of the model that is trained from the release of a key."""
+        return self._key("model", release, self.training_section, "training")
 
     @property
     def training_section(self) -> dict[str, Any]:

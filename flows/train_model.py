@@ -12,6 +12,7 @@ from prefect import flow, task
 
 from flows.config import DemoConfig, RunConfig, resolve_config
 from flows.limits import gpu_slots, slots
+from flows.outcome import published
 from flows.plan import make_plan
 from flows.progress import progress
 from schemas.errors import StageFailedError
@@ -50,19 +51,22 @@ def train(store: ShardStore, key: str, release: str, config: TrainingConfig, *, 
 
 @flow(name="train-model")
 def train_model(config: RunConfig | Path) -> None:
-    """Train and evaluate.
+    """Train from what was published and evaluate; the model stands under the key of that release.
 
     Raises:
+        InputError: nothing has been published yet.
         BlindControlError: the model does not beat its blind control; in a demo of few slides this is a warning.
     """
     settings = resolve_config(config)
     if settings.training is None:
         return
     plan = make_plan(settings)
-    if plan.store.find("model", plan.model):
+    release = published(plan)
+    key = plan.model_of(release.key)
+    if plan.store.find("model", key):
         return
     with slots(*gpu_slots(wanted=settings.training.device != "cpu")):
-        train(plan.store, plan.model, plan.release_address, settings.training, small=is_small_demo(settings))
+        train(plan.store, key, release.address, settings.training, small=is_small_demo(settings))
 
 
 def is_small_demo(config: RunConfig) -> bool:

@@ -11,9 +11,10 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.candidate import finished_shards
 from flows.config import RunConfig, resolve_config
-from flows.outcome import OUTCOME, replace_text
+from flows.outcome import OUTCOME, published, replace_text
 from flows.plan import Plan, make_plan
 from flows.report_contents import gather_contents
+from schemas.errors import InputError
 from tasks.releases.read import Release, open_release
 from tasks.report.contents import Contents
 from tasks.report.page import render
@@ -21,10 +22,18 @@ from tasks.report.page import render
 
 @flow(name="write-report")
 def write_report(config: RunConfig | Path) -> None:
-    """Write `report.html`, `evaluation.json` and `run.json`, each whole or not at all, and Prefect artifacts."""
+    """Write `report.html`, `evaluation.json` and `run.json`, each whole or not at all, and Prefect artifacts.
+
+    Raises:
+        InputError: nothing has been published yet, or something has changed since.
+    """
     settings = resolve_config(config)
     plan = make_plan(settings)
-    release = open_release(plan.release_store, settings.release.dataset, plan.published_version)
+    of = published(plan)
+    if of.key != plan.release:
+        problem = f"{settings.release.dataset} {of.version} is of other inputs than there are now"
+        raise InputError(problem, remedy="run publish-release first")
+    release = open_release(plan.release_store, settings.release.dataset, of.version)
     contents = gather_contents(plan, release)
     replace_text(settings.out / "report.html", render(contents))
     files = ["report.html"]
