@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from schemas.errors import StoreError
 from tasks.releases.extras import need
-from tasks.releases.stores import MANIFEST, OBJECTS, Content, always, claim_path, object_path
+from tasks.releases.stores import MANIFEST, OBJECTS, Content, always, claim_path, object_path, objects_of
 
 BLOCK_BYTES = 8 << 20
 
@@ -106,9 +106,7 @@ class BucketStore:
 
     def _carry_out(self, folder: str, manifest: bytes) -> None:
         content = json.loads(manifest)
-        entries = [(entry, object_path(entry["sha256"])) for t in content["tables"].values() for entry in t["files"]]
-        entries += [(entry, f"{OBJECTS}/{entry['sha256']}") for entry in content["documents"]]
-        for entry, source in entries:
+        for entry, source in objects_of(content):
             if self._size(f"{folder}/{entry['path']}") != entry["bytes"]:
                 self.copy(source, f"{folder}/{entry['path']}")
         self.create(f"{folder}/{MANIFEST}", manifest)
@@ -156,6 +154,15 @@ class BucketStore:
         """Write a small file over an older one."""
         with self._reached(writing=True):
             self._files.pipe_file(self._at(path), data)
+
+    def remove(self, path: str) -> bool:
+        """Remove a file, or what lies below a folder; versions that the bucket keeps of a file are its own affair."""
+        with self._reached():
+            try:
+                self._files.rm(self._at(path), recursive=True)
+            except FileNotFoundError:
+                return False
+        return True
 
 
 def _document(content: bytes) -> str:

@@ -119,5 +119,5 @@ def _patients(release: Release, entry: Mapping[str, Any]) -> list[str]:
                 return found
         except FileNotFoundError:
             continue
-    remedy = "restore it, or remove that version's folder whole"
+    remedy = f"restore it, or delete that version: slidesmith release delete --version {release.version}"
     raise StoreError(f"{release.name} lacks {entry['path']}, which says who stands in which split", remedy=remedy)

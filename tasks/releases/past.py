@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from schemas.ids import digest
 from tasks.releases.config import NEXT, ReleaseConfig
 from tasks.releases.manifest import parse_manifest
-from tasks.releases.read import Release, open_release
-from tasks.releases.stores import ReleaseStore, claim_path
-from tasks.releases.versions import next_version, precedence, taken_numbers, versions
+from tasks.releases.read import Release
+from tasks.releases.stores import MANIFEST, ReleaseStore, claim_path, tombstone_path
+from tasks.releases.versions import deleted_versions, next_version, precedence, taken_numbers, versions
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,39 @@ def look_back(store: ReleaseStore, config: ReleaseConfig) -> Past:
     """
     taken, there = taken_numbers(store, config.dataset), versions(store, config.dataset)  # what comes later is missed
     version = next_version(taken) if config.version == NEXT else config.version
-    known = list(_known(store, config.dataset, taken))
+    known = known_releases(store, config.dataset)
     at = precedence(version)
     earlier = [one for one in known if (place := precedence(one.version)) < at and place[0][0] == at[0][0]]
-    marks = ((mark, one.version) for one in reversed(known) for mark in one.manifest["lineage"].get("withdrawn", ()))
-    return Past(taken, there, version, earlier, dict(marks))
+    marks = {one.version: withdrawn_marks(one) for one in known} | dict(_deleted_marks(store, config.dataset))
+    ordered = sorted(marks, key=precedence, reverse=True)
+    return Past(taken, there, version, earlier, {mark: left for left in ordered for mark in marks[left]})
 
 
-def _known(store: ReleaseStore, dataset: str, taken: Iterable[str]) -> Iterator[Release]:
-    there = versions(store, dataset)
-    for version in taken:
-        if version in there:
-            yield open_release(store, dataset, version)
-            continue
+def known_releases(store: ReleaseStore, dataset: str) -> list[Release]:
+    """Return a dataset's versions, lowest first, with those that a bucket holds as a claim that was not carried out."""
+    found = (known_release(store, dataset, version) for version in taken_numbers(store, dataset))
+    return [release for release in found if release]
+
+
+def known_release(store: ReleaseStore, dataset: str, version: str) -> Release | None:
+    """Return a version, or what a bucket holds of it as a claim; None where nothing tells what it holds."""
+    folder = f"{dataset}/{version}"
+    for path in (f"{folder}/{MANIFEST}", claim_path(dataset, version)):
         try:
-            claim = store.read(claim_path(dataset, version))
-        except FileNotFoundError:  # a folder without a manifest
+            return Release(store, folder, parse_manifest(store.read(path), folder.replace("/", " ")))
+        except FileNotFoundError:
             continue
-        yield Release(store, f"{dataset}/{version}", parse_manifest(claim, f"the claim of {dataset} {version}"))
+    return None
+
+
+def withdrawn_marks(release: Release) -> list[str]:
+    """Return the marks of those who withdrew before a version."""
+    return list(release.manifest["lineage"].get("withdrawn", ()))
+
+
+def _deleted_marks(store: ReleaseStore, dataset: str) -> Iterator[tuple[str, list[str]]]:
+    for version in deleted_versions(store, dataset):
+        yield version, json.loads(store.read(tombstone_path(dataset, version)))["withdrawn"]
 
 
 def withdrawn_mark(dataset: str, patient: str) -> str:

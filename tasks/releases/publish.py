@@ -21,7 +21,7 @@ from tasks.releases.quarantine import quarantine
 from tasks.releases.read import Release, open_release
 from tasks.releases.stores import LocalStore, ReleaseStore, open_store
 from tasks.releases.tags import point_latest
-from tasks.releases.versions import versions
+from tasks.releases.versions import deleted_versions, versions
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,7 +50,7 @@ def publish(
 
     Raises:
         GateError: a check failed; the candidate stands in quarantine with its report.
-        VersionExistsError: the version is there with other content.
+        VersionExistsError: the version is there with other content, or was deleted.
         StoreError: the version's folder is there without a manifest.
         InputError: a table or file of the candidate is not known or not there.
 
@@ -72,6 +72,10 @@ def publish(
 def _publish(edition: Edition, connection: duckdb.DuckDBPyConnection, root: Path) -> Release:
     """Judge a candidate and let it appear; where versions came or went since it was judged by them, judge it again."""
     candidate, config, store = edition.candidate, edition.config, edition.store
+    if config.version in deleted_versions(store, config.dataset):
+        raise VersionExistsError(
+            f"{config.dataset} {config.version} was deleted", remedy="publish under a new version, or under `next`"
+        )
     if config.version in versions(store, config.dataset):
         return _same(edition, edition.write_tables(connection))
     past, written, report = look_back(store, config), None, None
@@ -103,10 +107,9 @@ def _look_again(edition: Edition, past: Past) -> Past:
     store, config = edition.store, edition.config
     now = look_back(store, config)
     if (now.taken, now.there) == (past.taken, past.there):
-        left = f"{config.dataset}/{past.version}"
         raise StoreError(
-            f"{left} is in the way: it holds something that is no version",
-            remedy=f"remove {left} from the store, or publish under another version",
+            f"{config.dataset}/{past.version} is in the way: a folder that holds no version",
+            remedy=f"slidesmith release delete --version {past.version}, then publish under another version",
         )
     return now
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from tasks.releases.read import Release, open_release
 from tasks.releases.relations import OWNERS
 from tasks.releases.rows import read_rows
 from tasks.releases.stores import LocalStore, ReleaseStore, open_store
-from tasks.releases.versions import versions
+from tasks.releases.versions import taken_numbers, versions
 from tasks.releases.withdrawal import without
 
 
@@ -72,8 +73,9 @@ def holds(release: Release, patient: str) -> bool:
 
 
 def next_config(release: Release) -> ReleaseConfig:
-    """Return the configuration of the next patch version."""
+    """Return the configuration of the next patch version whose number is free."""
     major, minor, patch = release.version.partition("-")[0].split(".")
-    return ReleaseConfig.model_validate(
-        {**release.manifest["release_config"], "version": f"{major}.{minor}.{int(patch) + 1}"}
-    )
+    taken = taken_numbers(release.store, release.dataset)
+    numbers = (f"{major}.{minor}.{at}" for at in itertools.count(int(patch) + 1))
+    version = next(number for number in numbers if number not in taken)
+    return ReleaseConfig.model_validate({**release.manifest["release_config"], "version": version})

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from schemas.errors import StoreError
 from tasks.scratch import remove_stale, settle
 
 MANIFEST = "manifest.json"
 OBJECTS = "objects"
-CLAIMS = "claims"
+CLAIMS, DELETED = "claims", "deleted"
 SCRATCH = ".scratch-"
 STALE_S = 86_400.0
 
@@ -44,6 +44,17 @@ def object_path(sha256: str) -> str:
 def claim_path(dataset: str, version: str) -> str:
     """Return where a bucket keeps the manifest that won a version."""
     return f"{dataset}/{CLAIMS}/{version}.json"
+
+
+def tombstone_path(dataset: str, version: str) -> str:
+    """Return where it stands that a version was deleted."""
+    return f"{dataset}/{DELETED}/{version}.json"
+
+
+def objects_of(manifest: Mapping[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Return every file that a manifest names and the object that it is; a folder keeps no objects of documents."""
+    files = [(entry, object_path(entry["sha256"])) for table in manifest["tables"].values() for entry in table["files"]]
+    return files + [(entry, f"{OBJECTS}/{entry['sha256']}") for entry in manifest["documents"]]
 
 
 def always() -> bool:
@@ -103,6 +114,10 @@ class ReleaseStore(Protocol):
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file in one step, over an older one if there is one."""
+        ...
+
+    def remove(self, path: str) -> bool:
+        """Remove a file, or a folder with all that is in it; return whether there was one."""
         ...
 
 
@@ -225,6 +240,15 @@ class LocalStore:
             place = self.root / path
             place.parent.mkdir(parents=True, exist_ok=True)
             made.replace(place)
+
+    def remove(self, path: str) -> bool:
+        """Remove a file or a folder: it goes by one rename."""
+        with self.scratch() as scratch:
+            try:
+                (self.root / path).rename(scratch / "gone")
+            except FileNotFoundError:
+                return False
+        return True
 
 
 def sweep(root: Path, older_than_s: float = STALE_S) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.errors import InputError
 from tasks.releases.config import SEMVER
-from tasks.releases.stores import CLAIMS, MANIFEST, ReleaseStore
+from tasks.releases.stores import CLAIMS, DELETED, MANIFEST, ReleaseStore
 
 LATEST = "latest"
 
@@ -35,10 +35,14 @@ def versions(store: ReleaseStore, dataset: str) -> list[str]:
 
 
 def taken_numbers(store: ReleaseStore, dataset: str) -> list[str]:
-    """Return the numbers that are no longer free, lowest first: of versions, of folders without one, and of claims."""
-    claimed = (name.removesuffix(".json") for name in store.names(f"{dataset}/{CLAIMS}"))
-    found = {name for name in (*store.names(dataset), *claimed) if re.match(SEMVER, name)}
-    return sorted(found, key=precedence)
+    """Return the numbers that are not free, lowest first: of versions, bare folders, claims and deleted versions."""
+    noted = [name.removesuffix(".json") for folder in (CLAIMS, DELETED) for name in store.names(f"{dataset}/{folder}")]
+    return sorted({name for name in (*store.names(dataset), *noted) if re.match(SEMVER, name)}, key=precedence)
+
+
+def deleted_versions(store: ReleaseStore, dataset: str) -> list[str]:
+    """Return the versions of a dataset that were deleted, in the order of their names."""
+    return [name.removesuffix(".json") for name in store.names(f"{dataset}/{DELETED}")]
 
 
 def next_version(taken: Sequence[str]) -> str:

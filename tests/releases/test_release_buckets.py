@@ -15,13 +15,15 @@ from schemas.errors import GateError, MissingExtraError, StoreError, VersionExis
 from tasks.releases.buckets import BucketStore
 from tasks.releases.candidate import Candidate
 from tasks.releases.config import ReleaseConfig
+from tasks.releases.delete import delete
 from tasks.releases.diff import diff
 from tasks.releases.lineage import trace
 from tasks.releases.manifest import manifest_bytes
 from tasks.releases.publish import publish
 from tasks.releases.pull import pull
 from tasks.releases.read import Release, list_releases, open_release
-from tasks.releases.stores import Content, ObjectRef
+from tasks.releases.retract import retract
+from tasks.releases.stores import Content, ObjectRef, objects_of
 from tasks.releases.tags import list_tags, set_tag
 from tasks.releases.verify import verify
 from tasks.releases.versions import taken_numbers, versions
@@ -203,6 +205,23 @@ def test_a_version_that_is_claimed_after_the_gate_has_looked_makes_it_look_again
     with pytest.raises(GateError, match="patients_keep_their_split"):
         publish(swapped, following, store, refused=tmp_path)
     assert versions(store, "sample") == ["1.0.0"]
+
+
+def test_what_was_deleted_does_not_come_back_out_of_its_claim(
+    release: Release, s3: Any, lean: Candidate, config: ReleaseConfig, store: BucketStore
+) -> None:
+    successor = retract(store, "sample", "P01").successor
+    for entry in s3.list_objects_v2(Bucket="lab-bucket", Prefix="releases/sample/1.0.0/")["Contents"]:
+        s3.delete_object(Bucket="lab-bucket", Key=entry["Key"])  # by hand; its claim is still there
+    assert delete(store, "sample", "1.0.0") > 0
+    assert not [key for key in keys(s3) if "1.0.0" in key and "/deleted/" not in key]
+    named = {f"releases/{path}" for _, path in objects_of(successor.manifest)}
+    assert {key for key in keys(s3) if "/objects/" in key} == named
+    assert verify(successor) == []
+    with pytest.raises(VersionExistsError, match=r"sample 1\.0\.0 was deleted"):
+        publish(lean, config, store)
+    delete(store, "sample", "1.0.1")
+    assert keys(s3) == ["releases/sample/deleted/1.0.0.json", "releases/sample/deleted/1.0.1.json"]
 
 
 def test_eight_publish_one_version_at_once_and_one_wins(s3: Any, tmp_path: Path, store: BucketStore) -> None:

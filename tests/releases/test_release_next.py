@@ -120,7 +120,7 @@ def test_what_is_left_of_a_version_that_was_deleted_keeps_its_number(
     (tmp_path / "sample" / "1.1.0").mkdir()
     following = config.model_copy(update={"version": "next", "licence": "mit"})
     assert publish(lean, following, tmp_path).version == "1.2.0"
-    with pytest.raises(StoreError, match=r"sample/1\.1\.0 is in the way: .*; remove sample/1\.1\.0 from the store"):
+    with pytest.raises(StoreError, match=r"sample/1\.1\.0 is in the way: .*release delete --version 1\.1\.0"):
         publish(lean, config.model_copy(update={"version": "1.1.0"}), tmp_path)
 
 

@@ -94,6 +94,8 @@ def test_a_patient_who_withdraws_is_gone_and_the_old_versions_are_named(
     made = asked(capsys, "retract", "--patient", "P01", *place)
     assert (made["successor"], made["affected"]) == ("1.0.1", ["1.0.0"])
     assert [row["version"] for row in asked(capsys, "list", *place[:2])["releases"]] == ["1.0.0", "1.0.1"]
+    assert asked(capsys, "delete", "--version", "1.0.0", *place)["deleted"] == "sample 1.0.0"
+    assert [row["version"] for row in asked(capsys, "list", *place[:2])["releases"]] == ["1.0.1"]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,7 @@ def test_a_patient_who_withdraws_is_gone_and_the_old_versions_are_named(
         (("export", "--iceberg", "nonsense", "--warehouse", "w"), "address of the Iceberg catalog"),
         (("tag", "paper"), "points to no version"),
         (("retract", "--patient", "nobody"), "holds no patient 'nobody'"),
+        (("delete", "--version", "latest"), "has no version 'latest'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(

@@ -1,4 +1,4 @@
-"""`release publish`, `release tag` and `release retract`: what adds to a store."""
+"""`release publish`, `tag`, `retract` and `delete`: what changes a store."""
 
 from __future__ import annotations
 
@@ -72,3 +72,16 @@ def retract(patient: str, store: str, dataset: str, as_json: bool) -> None:
         f"versions that still hold the patient, to be deleted: {', '.join(made.affected)}",
     ]
     say(facts, as_json, lines)
+
+
+@click.command(name="delete")
+@click.option("--version", required=True, help="Version; no tag.")
+@dataset_options
+@json_option
+def delete(version: str, store: str, dataset: str, as_json: bool) -> None:
+    """Delete one version for good, while nobody publishes; its number is never used again."""
+    from tasks.releases.delete import delete as remove
+
+    objects = remove(opened(store), dataset, version)
+    facts = {"deleted": f"{dataset} {version}", "objects": objects}
+    say(facts, as_json, [f"{dataset} {version} is deleted, with {objects} files that no other version shares"])
