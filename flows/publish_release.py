@@ -19,7 +19,7 @@ def publish_release(config: RunConfig | Path) -> str:
 
     Raises:
         GateError: a check failed; the candidate stands in quarantine with its report.
-        VersionExistsError: this version holds other content.
+        VersionExistsError: this version holds other content, or was deleted.
     """
     settings = resolve_config(config)
     plan = make_plan(settings)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from schemas.errors import StoreError
 from schemas.ids import digest
 from tasks.releases.config import NEXT, ReleaseConfig
 from tasks.releases.manifest import parse_manifest
@@ -34,6 +35,9 @@ def look_back(store: ReleaseStore, config: ReleaseConfig) -> Past:
 
     `earlier` are those before the candidate's number, of its major number: a new one may assign patients anew
     (semver.org). `withdrawn` has the mark of everybody who withdrew, and the version that left each out first.
+
+    Raises:
+        StoreError: a claim of the candidate's number was left, and somebody has withdrawn since; it must not come out.
     """
     taken, there = taken_numbers(store, config.dataset), versions(store, config.dataset)  # what comes later is missed
     version = next_version(taken) if config.version == NEXT else config.version
@@ -42,7 +46,13 @@ def look_back(store: ReleaseStore, config: ReleaseConfig) -> Past:
     earlier = [one for one in known if (place := precedence(one.version)) < at and place[0][0] == at[0][0]]
     marks = {one.version: withdrawn_marks(one) for one in known} | dict(_deleted_marks(store, config.dataset))
     ordered = sorted(marks, key=precedence, reverse=True)
-    return Past(taken, there, version, earlier, {mark: left for left in ordered for mark in marks[left]})
+    withdrawn = {mark: left for left in ordered for mark in marks[left]}
+    if version in taken and version not in there and withdrawn.keys() - set(marks.get(version, withdrawn)):
+        raise StoreError(
+            f"somebody has withdrawn since {config.dataset} {version} was claimed, which may hold them",
+            remedy=f"slidesmith release delete --version {version}, then publish under another version",
+        )
+    return Past(taken, there, version, earlier, withdrawn)
 
 
 def known_releases(store: ReleaseStore, dataset: str) -> list[Release]:

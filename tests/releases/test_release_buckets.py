@@ -213,6 +213,9 @@ def test_what_was_deleted_does_not_come_back_out_of_its_claim(
     successor = retract(store, "sample", "P01").successor
     for entry in s3.list_objects_v2(Bucket="lab-bucket", Prefix="releases/sample/1.0.0/")["Contents"]:
         s3.delete_object(Bucket="lab-bucket", Key=entry["Key"])  # by hand; its claim is still there
+    with pytest.raises(StoreError, match=r"somebody has withdrawn since sample 1\.0\.0 was claimed, .*release delete"):
+        publish(lean, config, store)
+    assert versions(store, "sample") == ["1.0.1"]
     assert delete(store, "sample", "1.0.0") > 0
     assert not [key for key in keys(s3) if "1.0.0" in key and "/deleted/" not in key]
     named = {f"releases/{path}" for _, path in objects_of(successor.manifest)}
