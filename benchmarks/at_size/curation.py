@@ -130,7 +130,9 @@ class Curation:
         self._steps.done[-1].wall_s = run["total_run_time"]
         said = self._steps.run("what it did", "runs", "--out", str(self._out), "--json", "--sql", _LAST)
         shard = max((self._out / "work" / "screening").iterdir(), key=lambda folder: folder.stat().st_mtime)
-        screening = json.loads((shard / "screening.json").read_text())
+        found = json.loads((shard / "screening.json").read_text())
+        rounds = [{"summary": one["summary"]} for one in found["rounds"]]
+        screening = {"rounds": rounds, "repairs": found["repairs"]}
         outcome = json.loads((self._out / "run.json").read_text())
         rows = json.loads(said)["rows"]
         self._told["nights"].append({"name": name, "stages": rows, "screening": screening, "outcome": outcome})

@@ -1,9 +1,10 @@
-"""What plays people and a model in the curation at size does what it is told."""
+"""The page of the curation at size is what was measured, and its claims tell what went wrong."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pyarrow as pa
@@ -11,11 +12,41 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from benchmarks.at_size import page
+from benchmarks.at_size.claims import claims_of
 from benchmarks.at_size.curation import kept, rows_of
 from benchmarks.at_size.people import Played, chance
 from benchmarks.at_size.services import model
 
 SCREENING = Path(__file__).resolve().parents[2] / "tasks" / "screening"
+
+
+@pytest.fixture
+def told() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(page.RESULT.read_text())
+    return found
+
+
+def verdict(told: dict[str, Any], begins: str) -> bool:
+    (found,) = [bool(row["reached"]) for row in claims_of(told) if row["claim"].startswith(begins)]
+    return found
+
+
+def test_the_page_is_written_from_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    committed = page.PAGE.read_text()
+    monkeypatch.setattr(page, "PAGE", tmp_path / "at_size.md")
+    page.write_page()
+    assert page.PAGE.read_text() == committed
+
+
+def test_rows_lost_between_stages_and_rows_of_who_withdrew_are_told(told: dict[str, Any]) -> None:
+    assert verdict(told, "stages where more goes in")
+    told["nights"][0]["outcome"]["stages"]["tiling"]["out"] -= 1
+    assert not verdict(told, "stages where more goes in")
+    told["withdrawn_rows"] = 2
+    assert not verdict(told, "rows of the withdrawn patient")
+    told["nights"][-1]["screening"]["rounds"][-1]["summary"]["certifier_verdict"] = "fail"
+    assert not verdict(told, "certifier, third night")
 
 
 def test_what_is_played_has_the_kappa_of_scikit_learn() -> None:
