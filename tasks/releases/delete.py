@@ -6,11 +6,10 @@ from pathlib import Path
 
 from schemas.errors import InputError
 from schemas.ids import canonical_json
-from tasks.releases.config import RESERVED
 from tasks.releases.past import known_release, known_releases, withdrawn_marks
 from tasks.releases.stores import MANIFEST, ReleaseStore, claim_path, objects_of, open_store, tombstone_path
 from tasks.releases.tags import list_tags, point_latest
-from tasks.releases.versions import LATEST, taken_numbers, versions
+from tasks.releases.versions import LATEST, datasets, taken_numbers, versions
 
 
 def delete(place: ReleaseStore | Path | str, dataset: str, version: str) -> int:
@@ -33,7 +32,7 @@ def delete(place: ReleaseStore | Path | str, dataset: str, version: str) -> int:
         StoreError: the manifest of a version was altered, so that nobody knows what it needs.
     """
     store = open_store(place) if isinstance(place, (Path, str)) else place
-    if version not in taken_numbers(store, dataset):
+    if dataset not in datasets(store) or version not in taken_numbers(store, dataset):
         known = ", ".join(versions(store, dataset)) or "none"
         raise InputError(f"{dataset} has no version {version!r}", remedy=f"its versions: {known}")
     release = known_release(store, dataset, version)
@@ -49,8 +48,7 @@ def delete(place: ReleaseStore | Path | str, dataset: str, version: str) -> int:
 
 def _needed(store: ReleaseStore, but: str) -> set[str]:
     """Return the objects that the versions of a store name, of all but one."""
-    datasets = (name for name in store.names("") if name not in RESERVED)
-    others = (one for dataset in datasets for one in known_releases(store, dataset) if one.folder != but)
+    others = (one for dataset in datasets(store) for one in known_releases(store, dataset) if one.folder != but)
     return {path for one in others for _, path in objects_of(one.manifest)}
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from schemas.errors import InputError
-from tasks.releases.config import RESERVED
 from tasks.releases.manifest import Manifest, parse_manifest
 from tasks.releases.stores import MANIFEST, ReleaseStore, open_store
-from tasks.releases.versions import LATEST, resolve_version, versions
+from tasks.releases.versions import LATEST, datasets, resolve_version, versions
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,9 @@ def read_release(store: ReleaseStore, folder: str, where: str) -> Release:
 def list_releases(place: ReleaseStore | Path | str) -> list[Release]:
     """Return every release of a store, by dataset and version."""
     store = open_store(place) if isinstance(place, (Path, str)) else place
-    datasets = [name for name in store.names("") if name not in RESERVED]
-    return [open_release(store, dataset, version) for dataset in datasets for version in versions(store, dataset)]
+    return [
+        open_release(store, dataset, version) for dataset in datasets(store) for version in versions(store, dataset)
+    ]
 
 
 def show(release: Release) -> dict[str, Any]:

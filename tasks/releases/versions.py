@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.errors import InputError
-from tasks.releases.config import SEMVER
+from tasks.releases.config import RESERVED, SEMVER
 from tasks.releases.stores import CLAIMS, DELETED, MANIFEST, ReleaseStore
 
 LATEST = "latest"
@@ -32,6 +32,11 @@ def versions(store: ReleaseStore, dataset: str) -> list[str]:
     """Return the published versions of a dataset, oldest first by precedence."""
     found = [name for name in store.names(dataset) if re.match(SEMVER, name)]
     return sorted((name for name in found if MANIFEST in store.names(f"{dataset}/{name}")), key=precedence)
+
+
+def datasets(store: ReleaseStore) -> list[str]:
+    """Return the names of a store's datasets."""
+    return [name for name in store.names("") if name not in RESERVED]
 
 
 def taken_numbers(store: ReleaseStore, dataset: str) -> list[str]:

@@ -59,6 +59,14 @@ def test_a_deleted_version_leaves_nothing_of_its_own_and_its_number_is_not_used_
             delete(store, "sample", wrong)
 
 
+def test_nothing_beside_the_store_is_deleted(tmp_path: Path, lean: Candidate, config: ReleaseConfig) -> None:
+    publish(lean, config, tmp_path / "other")
+    for dataset in ("../other/sample", f"{tmp_path}/other/sample"):
+        with pytest.raises(InputError, match=r"has no version '1\.0\.0'"):
+            delete(tmp_path / "store", dataset, "1.0.0")
+    assert verify(open_release(tmp_path / "other", "sample")) == []
+
+
 def test_the_number_of_a_deleted_successor_is_passed_over_by_the_next_one(
     tmp_path: Path, lean: Candidate, config: ReleaseConfig
 ) -> None:
