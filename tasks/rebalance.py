@@ -14,7 +14,7 @@ SetKey = tuple[str, str]
 
 def unbalanced_sets(questions: Sequence[Question]) -> set[SetKey]:
     """Return the sets in which some text, in one order of its options, has an option that is the key more often."""
-    return {(text[0].option_set_id or "", text[0].split) for text in _texts(questions) if len(set(_by_place(text))) > 1}
+    return {option_set for option_set, text in _texts(questions) if len(set(_by_place(text))) > 1}
 
 
 def restore_balance(
@@ -31,8 +31,8 @@ def restore_balance(
         stage: stage that rejects.
     """
     spare: set[str] = set()
-    for text in _texts(after):
-        if (text[0].option_set_id, text[0].split) not in came_unbalanced:
+    for option_set, text in _texts(after):
+        if option_set not in came_unbalanced:
             least, seen = min(_by_place(text)), Counter[int]()
             for question in text:
                 seen[question.answer_index] += 1
@@ -47,13 +47,14 @@ def restore_balance(
     return kept, rejections
 
 
-def _texts(questions: Sequence[Question]) -> list[list[Question]]:
-    """Return the questions of counterbalanced sets, those together that read the same within a split."""
-    texts: dict[tuple[str, str, str, tuple[str, ...]], list[Question]] = defaultdict(list)
+def _texts(questions: Sequence[Question]) -> list[tuple[SetKey, list[Question]]]:
+    """Return the questions of counterbalanced sets by set, those together that read the same."""
+    texts: dict[tuple[SetKey, str, tuple[str, ...]], list[Question]] = defaultdict(list)
     for question in questions:
         if question.option_set_id is not None:
-            texts[question.option_set_id, question.split, question.question, question.options].append(question)
-    return list(texts.values())
+            key = question.option_set_id, question.split
+            texts[key, question.question, question.options].append(question)
+    return [(key, text) for (key, _, _), text in texts.items()]
 
 
 def _by_place(text: Sequence[Question]) -> list[int]:
