@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.at_size.claims import claims_of
+from benchmarks.at_size.people import RIGHT
 from benchmarks.at_size.steps import ROOT
 
 RESULT = ROOT / "benchmarks" / "at_size" / "result.json"
@@ -118,17 +119,8 @@ def _people(told: Told) -> str:
     rows = [
         (row["what"], row["measure"], row["value"], f"{row['low']} to {row['high']}", row["items"]) for row in overall
     ]
-    base = [
-        (
-            row["dimension"],
-            row["sample"],
-            row["accuracy"],
-            f"{row['low']} to {row['high']}",
-            row["chance"],
-            row["answers"],
-        )
-        for row in review["human_baseline"]
-    ]
+    names = ("dimension", "sample", "accuracy", "low", "high", "chance", "answers")
+    base = [[row[name] for name in names] for row in review["human_baseline"]]
     return f"""## People
 {review["flagged"]:,} flagged items and {review["audited"]:,} drawn at random; {review["events"]:,} events. Played:
 {played["accept"]:,} times accept, {played["reject"]:,} times reject; both readers read {played["both"]:,} items and
@@ -136,9 +128,9 @@ differed on {played["differ"]:,}; the adjudicator settled {played["settled"]:,}.
 {review["right"]:.1%} of the time.
 
 {table(("on", "measure", "value", "95% interval", "items"), rows)}
-The human baseline, as the page tells it (here a script that knows the keys answers right 85 times in 100):
+The human baseline, as the page tells it (here a script that knows the keys answers right {RIGHT:.0%} of the time):
 
-{table(("dimension", "sample", "right", "95% interval", "chance", "blind answers"), base)}"""
+{table(("dimension", "sample", "right", "from", "to (95%)", "chance", "blind answers"), base)}"""
 
 
 def _versions(told: Told) -> str:
