@@ -17,17 +17,19 @@ from kg.link import Lexicon, Linker
 from kg.sources import starter_source
 from kg.vocabulary import Vocabulary, load_vocabulary
 from schemas.ids import content_id
-from schemas.records import Caption, Feature, Field, Perturbation, Slide
+from schemas.records import Caption, Feature, Field, Perturbation, Question, Slide
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.config import EndpointConfig
 from tasks.generation.captions import write_captions
 from tasks.generation.config import FeaturesConfig, GenerationConfig
 from tasks.generation.features import Evidence, attach_features
 from tasks.generation.perturbations import perturb
+from tasks.generation.questions import write_questions
 from tasks.generation.similarity import TfIdf
 from tasks.generation.view import FieldView, Tools
 from tasks.generation.writer import Writer
 from tasks.store import ShardStore, ShardWriter
+from tests.generation.balanced import SPLITS
 from tests.generation.scripted_run import Change, Run, Start
 
 MakeField = Callable[..., Field]
@@ -119,6 +121,14 @@ def sample_fields(vocabulary: Vocabulary) -> SampleFields:
         return fields
 
     return sample
+
+
+@pytest.fixture(scope="session")
+def ask(graph: Graph, vocabulary: Vocabulary) -> Callable[..., tuple[list[Question], list[Any]]]:
+    def run(fields: list[Field], splits: dict[str, str] = SPLITS, **config: Any) -> tuple[list[Question], list[Any]]:
+        return write_questions(fields, splits, graph, vocabulary, GenerationConfig.model_validate(config))
+
+    return run
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import collections
 import dataclasses
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,13 @@ from schemas.records import Field, Question
 from schemas.records.generation import DIMENSIONS, Dimension
 from tasks.generation.config import GenerationConfig
 from tasks.generation.question_plan import load_plan, templates_for
-from tasks.generation.questions import generate_questions, write_questions
+from tasks.generation.questions import generate_questions
 from tasks.store import ShardStore, ShardWriter
+from tests.generation.balanced import SPLITS, unequal
 
 GOLDEN = Path(__file__).parent / "golden" / "questions.json"
 SampleFields = Callable[..., list[Field]]
-SPLITS = {"p0": "train", "p1": "train", "p2": "train", "p3": "val", "p4": "test", "p5": "test"}
 ONE_SCALE = {"localization"}
-
-
-@pytest.fixture(scope="module")
-def ask(graph: Graph, vocabulary: Vocabulary) -> Callable[..., tuple[list[Question], list[Any]]]:
-    def run(fields: list[Field], splits: dict[str, str] = SPLITS, **config: Any) -> tuple[list[Question], list[Any]]:
-        return write_questions(fields, splits, graph, vocabulary, GenerationConfig.model_validate(config))
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -44,90 +36,21 @@ def asked(sample_fields: SampleFields, ask: Callable[..., Any]) -> tuple[list[Qu
     return ask(fields)[0], fields
 
 
-def _unequal(rows: list[Question], *parts: str) -> list[tuple[Any, ...]]:
-    groups: dict[tuple[Any, ...], collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    for row in rows:
-        if row.option_set_id:
-            groups[tuple(getattr(row, part) for part in parts)][row.options[row.answer_index]] += 1
-    return [key for key, counts in groups.items() if len(counts) != 4 or len(set(counts.values())) > 1]
-
-
 @settings(max_examples=10)
 @given(seed=st.integers(0, 500), skew=st.floats(0, 0.8), each=st.integers(5, 60), dimension=st.sampled_from(DIMENSIONS))
 def test_every_option_is_the_key_equally_often_whatever_the_data(
     seed: int, skew: float, each: int, dimension: Dimension, sample_fields: SampleFields, ask: Callable[..., Any]
 ) -> None:
     rows, _ = ask(sample_fields(each=each, seed=seed, skew=skew), seed=seed, dimensions=[dimension])
-    assert not _unequal(rows, "split", "option_set_id")
-    assert not _unequal(rows, "split", "option_set_id", "options")
+    assert not unequal(rows, "split", "option_set_id")
+    assert not unequal(rows, "split", "option_set_id", "options")
     balanced = [row for row in rows if row.option_set_id]
     positions = collections.Counter(row.answer_index for row in balanced)
     assert len(set(positions.values())) <= 1
 
 
 def test_balance_holds_within_every_patient_where_patients_have_all_values(asked: tuple[list[Question], Any]) -> None:
-    assert not _unequal(asked[0], "option_set_id", "patient_id", "options")
-
-
-def test_patients_of_one_diagnosis_each_are_balanced_across_the_split(
-    sample_fields: SampleFields, ask: Callable[..., Any]
-) -> None:
-    """Clinical data: a patient has one architecture, so no block can be found within a patient."""
-    fields = of_one_architecture_each(sample_fields(patients=16, each=24, seed=3))
-    splits = {field.patient_id: "train" for field in fields}
-    rows, _ = ask(fields, splits, dimensions=["correspondence"])
-    assert len({row.patient_id for row in rows}) == len(splits)
-    assert not _unequal(rows, "split", "option_set_id", "options")
-
-
-def of_one_architecture_each(fields: Sequence[Field], stray: int = 0) -> list[Field]:
-    """Share fields out among 16 patients of one architecture each; of each patient, `stray` fields show another."""
-    found = []
-    for number, field in enumerate(fields):
-        value = ("glandular", "solid", "papillary", "cribriform")[(number + (number // 16 < stray)) % 4]
-        kept = tuple(f for f in field.features if f.attribute not in {"architecture", "diagnosis"})
-        old = next(f for f in field.features if f.attribute == "architecture")
-        new = dataclasses.replace(old, value=value, concept_id=f"SSG:{value}_architecture")
-        found.append(dataclasses.replace(field, features=(new, *kept), patient_id=f"{number % 4}-{number % 16}"))
-    return found
-
-
-def test_a_patient_of_several_diagnoses_takes_no_question_from_those_of_one(
-    sample_fields: SampleFields, ask: Callable[..., Any]
-) -> None:
-    others = of_one_architecture_each(sample_fields(patients=16, each=24, seed=3))
-    several = [dataclasses.replace(f, patient_id="both") for f in sample_fields(patients=1, each=48, seed=4)]
-    splits = {field.patient_id: "train" for field in [*others, *several]}
-    without, _ = ask(others, splits, dimensions=["correspondence"])
-    rows, _ = ask([*others, *several], splits, dimensions=["correspondence"])
-    assert {row.question_id for row in rows} >= {row.question_id for row in without}
-    assert any(row.patient_id == "both" for row in rows)
-    assert not _unequal(rows, "split", "option_set_id", "options")
-
-
-def test_fields_that_stray_from_a_patients_others_cost_no_questions(
-    sample_fields: SampleFields, ask: Callable[..., Any]
-) -> None:
-    """One architecture each, and a little of another: the few blocks within a patient leave the rest to the split."""
-    fields = of_one_architecture_each(sample_fields(patients=16, each=24, seed=3), stray=3)
-    rows, rejections = ask(fields, {field.patient_id: "train" for field in fields}, dimensions=["correspondence"])
-    own = collections.Counter((row.patient_id, row.option_set_id, row.options) for row in rows)
-    assert len({patient for (patient, _, _), times in own.items() if times == 4}) >= 8
-    assert len({row.field_id for row in rows}) >= 0.95 * len(fields)
-    assert len(rejections) == len(fields) - len({row.field_id for row in rows})
-    assert not _unequal(rows, "split", "option_set_id", "options")
-
-
-def test_most_questions_across_patients_stay_when_a_patient_comes(
-    sample_fields: SampleFields, ask: Callable[..., Any]
-) -> None:
-    fields = of_one_architecture_each(sample_fields(patients=16, each=24, seed=3))
-    splits = {field.patient_id: "train" for field in fields}
-    before, after = (
-        {row.question_id for row in ask(there, splits, dimensions=["correspondence"])[0] if row.patient_id != "3-15"}
-        for there in ([field for field in fields if field.patient_id != "3-15"], fields)
-    )
-    assert len(before & after) >= 0.5 * len(before)  # 0.14 where newcomers shuffle all
+    assert not unequal(asked[0], "option_set_id", "patient_id", "options")
 
 
 def test_all_dimensions_and_both_kinds_of_template_are_asked(asked: tuple[list[Question], Any]) -> None:
