@@ -111,7 +111,7 @@ def settings(work: Path, manifest: Path, endpoint: str, size: Size) -> dict[str,
             "generator": "openai",
             "endpoint": reached,
             "judge_min_score": 3,
-            "per_item_share": 0.15,
+            "per_item_share": 0.2,
             "seed": SEED,
         },
         "screening": {
