@@ -232,20 +232,26 @@ def _at_chance(cell: str, hits: NDArray[Any], blocks: Sequence[str]) -> Claim:
     return claim(name, mean, "accuracy", "upper end <= 0.30", upper <= 0.30)
 
 
-def staying(graph: Graph) -> Claim:
-    """Return how many questions stay of patients who stay, when one of 20 patients leaves and two come."""
-    fields, shares = demo_fields(40, 20, 3), GenerationConfig().splits.model_dump()
-    patients = sorted({field.patient_id for field in fields})
+def staying(graph: Graph, *, patients: int, come: int, fields_each: int | None, goal: float) -> Claim:
+    """Return how many questions stay of patients who stay, when one patient leaves and some come."""
+    fields, shares = demo_fields(2 * patients, patients, 3), GenerationConfig().splits.model_dump()
+    if fields_each is not None:
+        random.Random(1).shuffle(fields)
+        met: Counter[str] = Counter()
+        fields = [field for field in fields if (met.update([field.patient_id]) or met[field.patient_id]) <= fields_each]
+    names = sorted({field.patient_id for field in fields})
     asked: list[dict[str, Question]] = []
     splits: dict[str, str] = {}
-    for absent in (patients[-2:], patients[:1]):
+    for absent in (names[-come:], names[:1]):
         there = [field for field in fields if field.patient_id not in absent]
         counts = Counter(field.patient_id for field in there)
         splits |= assign_splits(counts, shares=shares, seed=0, known=splits)
         rows, _ = write_questions(there, splits, graph, load_vocabulary(), GenerationConfig())
-        asked.append({row.question_id: row for row in rows if row.patient_id not in {*patients[-2:], patients[0]}})
+        asked.append({row.question_id: row for row in rows if row.patient_id not in {*names[-come:], names[0]}})
     stay = len(asked[0].keys() & asked[1].keys()) / len(asked[0])
-    return claim("questions that stay when one patient leaves and two come", stay, "share", ">= 0.99", stay >= 0.99)
+    each = f" of {fields_each} fields each" if fields_each else ""
+    name = f"questions that stay when one of {patients} patients{each} leaves and {come} come"
+    return claim(name, stay, "share", f">= {goal}", stay >= goal)
 
 
 def text_claims(fields: list[Field], graph: Graph) -> Iterable[Claim]:
@@ -281,7 +287,9 @@ def main() -> None:
     splits = assign_splits(Counter(field.patient_id for field in fields), shares=shares, seed=0)
     few = fields[::3] if arguments.quick else fields
     claims = [*question_claims(fields, splits, graph, 800 if arguments.quick else 2000), *text_claims(few, graph)]
-    claims += [staying(graph), *report_claims(graph)]
+    claims.append(staying(graph, patients=20, come=2, fields_each=None, goal=0.99))
+    claims.append(staying(graph, patients=110, come=10, fields_each=8, goal=0.8))
+    claims += report_claims(graph)
     claims += worded_claims(of_their_own, fields, splits, graph)
     claims += scripted_claims(200 if arguments.quick else 1000)
     tell(claims)

@@ -12,6 +12,7 @@ import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from operator import itemgetter
 
 from schemas.ids import content_id
 from tasks.generation.option_sets import OptionSet
@@ -96,8 +97,9 @@ class Allocation:
     ) -> list[Block]:
         """Return the blocks of a patient, or of so many patients of a split.
 
-        Of each template the `sets_per_template` sets (for each patient) with the most fields are used, spread over the
-        attributes that they ask about. Templates take turns, and within each its sets, until none finds a block.
+        Of each template `sets_per_template` sets (for each patient) are used, spread over the attributes that they ask
+        about, in an order of this place's own that other fields do not change. Templates take turns, and within each
+        its sets, until none finds a block.
         """
         most = self._tools.config.sets_per_template * patients
         queues = [
@@ -138,15 +140,18 @@ class Allocation:
         return pools
 
     def _select(self, sets: Sequence[OptionSet], pools: Mapping[str, Pool], place: Place) -> list[OptionSet]:
-        by_attributes: dict[tuple[str, ...], list[tuple[int, str, OptionSet]]] = defaultdict(list)
+        by_attributes: dict[tuple[str, ...], list[tuple[bytes, OptionSet]]] = defaultdict(list)
         for option_set in sets:
-            if room := _blocks_in(pools[option_set.set_id].get(place, {}), len(option_set.options)):
-                by_attributes[option_set.attributes].append((-room, option_set.set_id, option_set))
+            by_option = pools[option_set.set_id].get(place, {})
+            if all(by_option.get(option) for option in range(len(option_set.options))):
+                ordered = self._tools.rank("sets", *place, option_set.set_id)
+                by_attributes[option_set.attributes].append((ordered, option_set))
         ranked = [
-            (rank, item) for group in by_attributes.values() for rank, item in enumerate(sorted(group, key=_by_room))
+            (turn, *item)
+            for group in by_attributes.values()
+            for turn, item in enumerate(sorted(group, key=itemgetter(0)))
         ]
-        ranked.sort(key=lambda pair: (pair[0], _by_room(pair[1])))
-        return [item[2] for _, item in ranked]
+        return [option_set for _, _, option_set in sorted(ranked, key=itemgetter(0, 1))]
 
     def _waiting(self, option_set: OptionSet, fields: Mapping[int, Sequence[FieldView]]) -> Waiting:
         heaps = [
@@ -178,11 +183,3 @@ class Allocation:
             else:
                 heapq.heappop(heap)
         return False
-
-
-def _by_room(item: tuple[int, str, OptionSet]) -> tuple[int, str]:
-    return item[:2]
-
-
-def _blocks_in(fields: Mapping[int, Sequence[FieldView]], k: int) -> int:
-    return min((len(fields.get(option, ())) for option in range(k)), default=0)

@@ -98,9 +98,7 @@ class GenerationConfig(StageConfig):
     questions_per_field: int = Field(
         default=2, ge=1, le=16, description="counterbalanced questions of one dimension about one field, at most"
     )
-    sets_per_template: int = Field(
-        default=48, ge=1, description="counterbalanced option sets per template and patient: those with the most fields"
-    )
+    sets_per_template: int = Field(default=48, ge=1, description="counterbalanced option sets per template and patient")
     max_length_ratio: float = Field(
         default=1.2, gt=1, le=2, description="longest over shortest option, in characters, at most"
     )

@@ -81,3 +81,16 @@ def test_the_bound_of_sets_holds_for_each_patient_of_those_asked_together(
     splits = {field.patient_id: "train" for field in fields}
     rows, _ = ask(fields, splits, dimensions=["correspondence"], templates=["paired_reading"], sets_per_template=1)
     assert 4 < len({row.option_set_id for row in rows}) <= 2 * len(splits)
+
+
+def test_most_questions_of_patients_of_few_fields_stay_when_a_tenth_comes(
+    sample_fields: SampleFields, ask: Callable[..., Any]
+) -> None:
+    fields = sample_fields(patients=60, each=4, seed=3)
+    splits = {field.patient_id: "train" for field in fields}
+    newcomers = set(sorted(splits)[-6:])
+    before, after = (
+        {row.question_id for row in ask(there, splits)[0] if row.patient_id not in newcomers}
+        for there in ([field for field in fields if field.patient_id not in newcomers], fields)
+    )
+    assert len(before & after) >= 0.75 * len(before)  # 0.80; 0.63 where sets are taken by how many fields they have
