@@ -120,13 +120,15 @@ _PATH_KEYS = (
     *(("screening", model, key) for model in ("language_model", "lora") for key in ("model", "scores")),
 )
 
+_MAY_HOLD_A_SECRET = {"base_url", "api_key_env"}  # where a key is put by mistake: what is refused is not repeated
+
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"there is no configuration file {path}", remedy="name an existing YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes or dates that are none
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
         raise ConfigError(f"{path} is not a readable YAML file{line}", remedy="mend its syntax") from error
@@ -200,7 +202,8 @@ def _explain(error: ValidationError) -> str:
         elif item["type"] == "value_error" and isinstance(item["input"], dict):
             problems.append(f"`{key}`: {item['ctx']['error']}")
         else:
-            problems.append(f"`{key}` is {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}")
+            given = "" if item["loc"][-1] in _MAY_HOLD_A_SECRET else f" is {item['input']!r}"
+            problems.append(f"`{key}`{given}: {item['msg'][:1].lower()}{item['msg'][1:]}")
     return "; ".join(problems)
 
 

@@ -15,9 +15,9 @@ _SOURCE_SUFFIXES = {".py", ".yaml", ".j2", ".sql", ".tsv", ".json"}
 
 
 class StageConfig(BaseModel):
-    """One section of the configuration: frozen, and unknown keys are errors."""
+    """One section of the configuration: frozen; unknown keys, and numbers that are none, are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 @functools.cache

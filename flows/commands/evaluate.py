@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from flows.commands.options import json_option, say
-from schemas.errors import InputError
+from schemas.errors import InputError, StageFailedError
+
+if TYPE_CHECKING:
+    from tasks.endpoint.client import Outcome
 
 FILE = click.Path(path_type=Path)
 
@@ -79,8 +84,25 @@ def _ask(
     if dry_run:
         return asdict(client.estimate(requests))
     outcomes = client.ask(requests)
+    _require_answers(outcomes)
     report = asking.report([outcome.text if isinstance(outcome, Answer) else None for outcome in outcomes])
     return {"model": client.config.model, **report}
+
+
+def _require_answers(outcomes: Sequence[Outcome]) -> None:
+    """Refuse an evaluation in which prompts were not answered: in one control alone they would pass for a difference.
+
+    Raises:
+        StageFailedError: prompts were never sent, or the endpoint failed on them.
+    """
+    failed = Counter(str(getattr(outcome, "reason", "answered")) for outcome in outcomes)
+    unreached = {reason: failed[reason] for reason in ("over_budget", "endpoint_failed") if failed[reason]}
+    if unreached:
+        why = ", ".join(f"{reason} {number:,}" for reason, number in unreached.items())
+        raise StageFailedError(
+            f"{sum(unreached.values()):,} of {len(outcomes):,} prompts got no answer: {why}",
+            remedy="raise the budget or see to the endpoint, and run again: what was answered is kept",
+        )
 
 
 def evaluation_lines(scores: dict[str, Any]) -> list[str]:

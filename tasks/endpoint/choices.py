@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tasks.endpoint.answers import Answer
 
+_LEAST = 1e-12  # probability: servers write -9999 and the like for tokens that they have ruled out
 _LETTER = re.compile(r"(?:answer\s*(?:is)?\s*[:=]?\s*)?[\(\[\"']?([A-Z])(?:[\)\]\"'.:,]|\s*$)", re.IGNORECASE)
 
 
@@ -31,7 +32,7 @@ def letter_logprobs(answer: Answer, letters: Sequence[str]) -> list[float] | Non
     if not any(mass.values()):
         return None
     floor = math.exp(min(answer.first_tokens.values()))
-    filled = [mass[letter] or floor for letter in letters]
+    filled = [max(mass[letter] or floor, _LEAST) for letter in letters]
     total = sum(filled)
     return [math.log(value / total) for value in filled]
 

@@ -35,7 +35,9 @@ class EndpointConfig(StageConfig):
     base_url: str = Field(description="address up to and with `/v1`, without credentials")
     model: str = Field(min_length=1, description="name of the model, as the server calls it")
     api_key_env: str | None = Field(
-        default=None, description="environment variable that holds the key; null: the server wants none"
+        default=None,
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        description="environment variable that holds the key, not the key; null: the server wants none",
     )
     temperature: float | None = Field(
         default=0.0, ge=0, le=2, description="null: not sent, for models that do not take it"

@@ -59,10 +59,6 @@ class EndpointReaderConfig(StageConfig):
     )
 
 
-def _what_answers(endpoint: EndpointConfig) -> dict[str, Any]:
-    return {"model": endpoint.model, "temperature": endpoint.temperature}
-
-
 class ScreeningConfig(StageConfig):
     """How hard the text-only readers try, and what a cell must show to pass."""
 
@@ -122,9 +118,9 @@ class ScreeningConfig(StageConfig):
                 plain[section]["model"] = Path(plain[section]["model"]).name
                 del plain[section]["scores"]
         if self.endpoint is not None:
-            plain["endpoint"]["endpoint"] = _what_answers(self.endpoint.endpoint)
+            plain["endpoint"]["endpoint"] = self.endpoint.endpoint.portable()
             del plain["endpoint"]["folder"]
-        plain["writer"] = _what_answers(self.writer) if self.writer is not None else None
+        plain["writer"] = self.writer.portable() if self.writer is not None else None
         return plain
 
     @model_validator(mode="after")

@@ -254,6 +254,16 @@ def test_letters_get_the_probabilities_of_their_tokens(connect: Connect) -> None
     assert letter_logprobs(plain, "ABC") is None
 
 
+@pytest.mark.parametrize("ruled_out", [-9999.0, -math.inf])
+def test_letters_that_a_server_rules_out_have_next_to_no_probability(ruled_out: float) -> None:
+    answer = Answer("A", None, "", "m", "stop", {"A": 0.0, "B": ruled_out, "The": ruled_out}, cached=False)
+    found = letter_logprobs(answer, "ABC")
+    assert found is not None
+    assert all(map(math.isfinite, found))
+    assert found[0] == pytest.approx(0.0, abs=1e-9)
+    assert found[1] == found[2] < -20
+
+
 @pytest.mark.parametrize(
     ("text", "letter"),
     [("B", "B"), (" (b) stroma", "B"), ("Answer: C", "C"), ("A gland", None), ("E.", None), ("none", None)],

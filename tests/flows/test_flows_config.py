@@ -39,6 +39,8 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         ),
         ("out: b\n", "`slides` is missing"),
         ("slides: [a\n", "not a readable YAML file at line"),
+        ("slides: a\nout: 2024-31-12\n", "not a readable YAML file"),
+        ("slides: a\nout: b\nscreening: {alpha: .nan}\n", "`screening.alpha` is nan: input should be a finite number"),
         ("just words\n", "holds no settings"),
         ("slides: a\nout: b\nrelease: {version: one}\n", "`release.version` is 'one'"),
     ],
@@ -49,6 +51,21 @@ def test_a_bad_configuration_is_one_line_that_names_the_key(tmp_path: Path, text
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"base_url": "https://host/v1", "api_key_env": "sk-s3cret"},
+        {"base_url": "https://user:s3cret@host/v1"},
+        {"base_url": "https://host/v1?api-key=s3cret"},
+    ],
+)
+def test_a_key_where_none_belongs_is_refused_and_not_repeated(slip: dict[str, str]) -> None:
+    raw = {"slides": "a", "out": "b", "generation": {"endpoint": {"model": "m", **slip}}}
+    with pytest.raises(ConfigError, match="`generation.endpoint.") as caught:
+        parse_config(raw, "test")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_missing_configuration_file_is_named(tmp_path: Path) -> None:

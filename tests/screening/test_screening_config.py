@@ -20,6 +20,16 @@ def test_what_is_published_names_the_models_and_no_folder(tmp_path: Path) -> Non
     assert plain["folds"] == config.folds
 
 
+def test_what_decides_who_is_answered_makes_another_screening_and_where_the_endpoint_is_does_not() -> None:
+    def plain(**changed: object) -> object:
+        endpoint = {"base_url": "http://one/v1", "model": "m", "budget": {"calls": 10}, **changed}
+        return ScreeningConfig.model_validate({"endpoint": {"endpoint": endpoint}, "writer": endpoint}).portable()
+
+    assert plain(base_url="http://other/v1", concurrency=2) == plain()
+    for changed in ({"budget": {"calls": 20}}, {"attempts": 9}, {"timeout_s": 7}):
+        assert plain(**changed) != plain()
+
+
 @pytest.mark.parametrize("head", ["", "screening:\n"])
 def test_a_section_is_read_by_itself_or_out_of_a_runs_file_with_paths_relative_to_it(tmp_path: Path, head: str) -> None:
     path = tmp_path / "screening.yaml"

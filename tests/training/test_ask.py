@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from demo.scripted_endpoint import Body, Said, ScriptedEndpoint
 from flows.commands.evaluate import command
-from schemas.errors import BlindControlError
+from schemas.errors import BlindControlError, StageFailedError
 from training.ask import UNSEEN, Asking, Prompt
 from training.evaluate import require_sight
 from training.release import Release
@@ -104,6 +104,13 @@ def test_an_endpoint_is_evaluated_from_the_command_line(miniature: Path, tmp_pat
         assert (dry.exit_code, json.loads(dry.output)["calls"], server.calls) == (0, len(texts), [])
         done = CliRunner().invoke(command, [*given, "--out", str(out), "--html", str(page)])
         assert (done.exit_code, len(server.calls)) == (0, len(texts))
+        # A budget that ends before the controls: what was never asked is no wrong answer.
+        settings.write_text(
+            yaml.safe_dump({"base_url": server.url, "model": "m", "budget": {"calls": len(texts) // 3}})
+        )
+        cut = CliRunner().invoke(command, [*given, "--work", str(tmp_path / "cut")])
+        assert isinstance(cut.exception, StageFailedError)
+        assert f"of {len(asking.prompts())} prompts got no answer: over_budget" in str(cut.exception)
     report = json.loads(out.read_text())
     assert report["model"] == "scripted"
     assert (report["pairwise"]["n"], report["pairwise"]["circular"]["accuracy"]) == (6, 1)
