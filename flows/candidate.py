@@ -67,10 +67,14 @@ def _paths(shards: list[Shard], table: str, reviewed: Shard) -> Iterator[Path]:
     stage = _STAGE_OF_TABLE.get(table)
     for shard in shards:
         if table in shard.info.rows and stage in (None, shard.info.stage):
-            # Review writes the texts of a slide anew where a decision touches it.
-            rewritten = f"{table}-{shard.info.key}"
-            again = rewritten in reviewed.info.rows
-            yield reviewed.path(f"{rewritten}.parquet") if again else shard.path(f"{table}.parquet")
+            holder, name = as_reviewed(shard, table, reviewed)
+            yield holder.path(f"{name}.parquet")
+
+
+def as_reviewed(shard: Shard, table: str, reviewed: Shard) -> tuple[Shard, str]:
+    """Return the shard and name of a table: review writes the texts of a slide anew where a decision touches it."""
+    rewritten = f"{table}-{shard.info.key}"
+    return (reviewed, rewritten) if rewritten in reviewed.info.rows else (shard, table)
 
 
 def _counts(row: Any) -> dict[str, Any]:

@@ -74,6 +74,12 @@ class Plan:
         return self.store.root / "endpoint"
 
     @property
+    def endpoint_folders(self) -> list[Path]:
+        """Every folder of answers and ledgers: screening's endpoint may have its own."""
+        own = self.config.screening.endpoint.folder if self.config.screening.endpoint else None
+        return [self.endpoint_folder, *([own] if own and own != self.endpoint_folder else [])]
+
+    @property
     def decisions_file(self) -> Path:
         """The review events that annotators left; may not exist."""
         return self.config.decisions or self.config.out / "review" / "decisions.jsonl"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 from PIL import Image
 
-from flows.candidate import finished_shards
+from flows.candidate import as_reviewed, finished_shards
 from flows.plan import Plan
 from flows.spending import by_stage, read_spending
 from flows.train_model import control_warnings
@@ -49,7 +50,9 @@ def gather_contents(plan: Plan, release: Release) -> Contents:
         audited=queue.info.facts["audit"],
         release_path=f"{plan.config.releases or 'store'}/{config.dataset}/{release.version}",
         slides=len(plan.sources),
-        spending=by_stage(read_spending(plan.endpoint_folder)),
+        confidence=plan.config.screening.confidence,
+        margin=plan.config.screening.margin,
+        spending=by_stage(read_spending(plan.endpoint_folders)),
         times=time_stages([shard.info for shard in shards]),
         warnings=control_warnings(evaluation) if evaluation else (),
         fingerprint=release.fingerprint,
@@ -97,9 +100,9 @@ def _preview(overlay: Path) -> bytes:
 
 def _examples(plan: Plan, release: Release) -> list[Example]:
     """One field from each of the first slides that have texts and questions, with everything made from it."""
-    questions = plan.store.open("reviewed", plan.reviewed).records("questions", Question)
+    reviewed = plan.store.open("reviewed", plan.reviewed)
     by_field: dict[str, list[Question]] = {}
-    for question in questions:
+    for question in reviewed.records("questions", Question):
         by_field.setdefault(question.field_id, []).append(question)
     step = max(1, len(plan.sources) // _EXAMPLES)
     examples: list[Example] = []
@@ -109,30 +112,32 @@ def _examples(plan: Plan, release: Release) -> list[Example]:
         fields = plan.store.open("features", plan.features[place]).records("fields", Field)
         fields.sort(key=lambda field: (-len({q.dimension for q in by_field.get(field.field_id, [])}), field.field_id))
         if fields and len(examples) < _EXAMPLES:
-            examples.append(_example(fields[0], tiles, texts, by_field.get(fields[0].field_id, [])))
+            of_field = partial(_of_field, texts, reviewed, field_id=fields[0].field_id)
+            examples.append(_example(fields[0], tiles, of_field, by_field.get(fields[0].field_id, [])))
     return examples
 
 
-def _of_field(shard: Shard, table: str, record: Any, field_id: str) -> list[Any]:
-    if table not in shard.info.rows:
+def _of_field(texts: Shard, reviewed: Shard, table: str, record: Any, field_id: str) -> list[Any]:
+    shard, name = as_reviewed(texts, table, reviewed)
+    if name not in shard.info.rows:
         return []
-    rows = shard.table(table)
+    rows = shard.table(name)
     return from_table(rows.filter(pc.equal(rows["field_id"], field_id)), record)
 
 
-def _example(field: Field, tiles: Shard, texts: Shard, questions: Sequence[Question]) -> Example:
+def _example(field: Field, tiles: Shard, of_field: Callable[..., list[Any]], questions: Sequence[Question]) -> Example:
     wanted = {field.tile_id(scale): scale for scale in SCALES if field.tile_id(scale)}
     table = tiles.table("tiles", ["tile_id", "field_id", "scale", "mpp", "image"])
     rows = table.filter(pc.equal(table["field_id"], field.field_id)).to_pylist()
     rows.sort(key=lambda row: SCALES.index(wanted[row["tile_id"]]))
-    captions = [caption for caption in _of_field(texts, "captions", Caption, field.field_id) if caption.phrasing == 0]
+    captions = [caption for caption in of_field("captions", Caption) if caption.phrasing == 0]
     by_id = {caption.caption_id: caption for caption in captions}
     negatives = _varied(
-        [row for row in _of_field(texts, "perturbations", Perturbation, field.field_id) if row.caption_id in by_id],
+        [row for row in of_field("perturbations", Perturbation) if row.caption_id in by_id],
         lambda row: row.operator,
         _NEGATIVES,
     )
-    reasoning = _of_field(texts, "reasoning", Reasoning, field.field_id)
+    reasoning = of_field("reasoning", Reasoning)
     return Example(
         field=field,
         images=[(row["scale"], round(row["mpp"], 3), row["image"]) for row in rows],

@@ -34,7 +34,7 @@ def recorded(config: RunConfig) -> Iterator[None]:
     plan = make_plan(config)
     plan.store.sweep()
     found = {shard for shard in plan.shards() if plan.store.find(*shard)}
-    spent = total(read_spending(plan.endpoint_folder))
+    spent = total(read_spending(plan.endpoint_folders))
     started, clock = datetime.now(UTC), time.monotonic()
     record: dict[str, Any] = {
         "run_id": f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
@@ -65,7 +65,7 @@ def recorded(config: RunConfig) -> Iterator[None]:
                 after = make_plan(config)  # decisions may have come meanwhile
                 record["stages"] = _stages(after, found)
                 record["version"] = after.version or record["version"]
-                record |= _difference(spent, total(read_spending(after.endpoint_folder)))
+                record |= _difference(spent, total(read_spending(after.endpoint_folders)))
 
 
 @contextmanager

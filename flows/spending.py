@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tasks.endpoint.ledger import LEDGER, LedgerRow, Spent, read_ledger
 
 
-def read_spending(folder: Path) -> list[LedgerRow]:
-    """Return every call that was ever made for a run's folder, in the order in which they were sent."""
-    return read_ledger(folder / LEDGER)
+def read_spending(folders: Iterable[Path]) -> list[LedgerRow]:
+    """Return every call whose answer is kept in one of the folders, in the order in which each was sent."""
+    return [row for folder in folders for row in read_ledger(folder / LEDGER)]
 
 
 def total(rows: list[LedgerRow]) -> Spent:

@@ -59,7 +59,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything the page shows; `overlays` are (slide name, line of text, image bytes), of all `slides` or of some."""
+    """Everything the page shows; `overlays` are (slide name, line of text, image bytes), of all `slides` or of some.
+
+    `confidence` and `margin` are those of the leak table: level of its intervals, and how far above chance one may end.
+    """
 
     title: str
     headline: Sequence[tuple[str, str]]
@@ -74,6 +77,8 @@ class Contents:
     release_path: str
     fingerprint: str
     slides: int
+    confidence: float
+    margin: float
     spending: Sequence[Mapping[str, Any]] = ()
     times: Sequence[StageTime] = ()
     warnings: Sequence[str] = ()

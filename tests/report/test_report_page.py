@@ -51,9 +51,19 @@ def contents(**changes: Any) -> Contents:
         "release_path": "store/test/1.0.0",
         "fingerprint": "f" * 64,
         "slides": 24,
+        "confidence": 0.9,
+        "margin": 0.05,
         "times": time_stages([shard("a")]),
     }
     return Contents(**{**values, **changes})
+
+
+def test_the_leak_table_tells_the_level_and_the_margin_of_the_run() -> None:
+    assert "its 90% interval stays within 5 points of chance" in render(contents())
+    page = render(contents(confidence=0.995, margin=0.125))
+    assert "its 99.5% interval stays within 12.5 points of chance" in page
+    assert ">99.5% interval</th>" in page
+    assert "90%" not in page
 
 
 def test_generated_text_cannot_run_as_script() -> None:
