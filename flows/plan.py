@@ -188,9 +188,9 @@ class Plan:
     def screening(self) -> str:
         """Key of the screening: the bytes of local language models count, not where they lie."""
         section = self.config.screening
-        inputs = [self.questions, [model_fingerprint(local.model) for local in section.local_models]]
+        models = [model_fingerprint(local.model, _digests(self.config)) for local in section.local_models]
         code = ("tasks/screening", "tasks/endpoint", "tasks/rebalance.py", "kg")
-        return self._key("screening", inputs, section.portable(), *code)
+        return self._key("screening", [self.questions, models], section.portable(), *code)
 
     @cached_property
     def queue(self) -> str:

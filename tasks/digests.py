@@ -59,7 +59,8 @@ def remembered_under(stamp: Any, cache: Path | None, compute: Callable[[], str])
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(entry.read_text())["sha256"])
     result = compute()
-    _write(entry, result)
+    with contextlib.suppress(OSError):  # what cannot be remembered is computed again
+        _write(entry, result)
     return result
 
 

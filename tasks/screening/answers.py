@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from tasks.screening.items import LETTERS, MAX_OPTIONS, normalised
+from tasks.screening.items import LETTERS, MAX_OPTIONS, normalised, shown
 
 Style = Literal["letter", "index", "index from 1", "text"]
 _TEXT_KEYS = ("text", "value", "content", "option", "answer", "label")
@@ -153,9 +153,11 @@ def answer_index(answer: Any, labels: Sequence[str], texts: Sequence[str], style
         place = None if number is None else number - (style == "index from 1")
         return place if place is not None and 0 <= place < len(texts) else None
     if style == "text":
-        wanted = normalised(str(answer))
-        places = [place for place, text in enumerate(texts) if normalised(text) == wanted]
-        return places[0] if len(places) == 1 else None
+        for form in (shown, normalised):
+            places = [place for place, text in enumerate(texts) if form(text) == form(str(answer))]
+            if len(places) == 1:
+                return places[0]
+        return None
     plain = [label.strip().upper() for label in labels]
     if str(answer).strip().upper() in plain:
         return plain.index(str(answer).strip().upper())

@@ -10,11 +10,10 @@ from typing import Any
 
 from schemas.errors import InputError, MissingExtraError
 from schemas.ids import digest
+from tasks.digests import remembered_sha256
 from tasks.screening.config import LocalModelConfig
 from tasks.screening.forked import Fork
 from tasks.screening.items import LETTERS
-
-_SAMPLE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,15 @@ class CausalModel:
         raise InputError(f"{self.name} has no single tokens for letters", remedy="use another model")
 
 
-def model_fingerprint(folder: Path) -> str:
-    """Return a digest of names, sizes and samples of a model's files: whole weights would take minutes to read."""
-    parts: list[Any] = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_file():
-            with path.open("rb") as stream:
-                head = stream.read(_SAMPLE)
-                stream.seek(max(0, path.stat().st_size - _SAMPLE))
-                parts.append((path.name, path.stat().st_size, digest(head.hex()), digest(stream.read().hex())))
-    return digest(parts)
+def model_fingerprint(folder: Path, cache: Path | None = None) -> str:
+    """Return a digest of names and bytes of a model's files.
+
+    Args:
+        folder: the model's folder.
+        cache: folder to remember digests of untouched files in, so that weights are not read for every plan.
+    """
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return digest([(path.name, remembered_sha256(path, cache)) for path in files])
 
 
 def load_model(config: LocalModelConfig) -> CausalModel:

@@ -12,7 +12,7 @@ from schemas.records import Rejection
 from schemas.rejection import Reason
 from tasks.screening.answers import Style, Unusable, answer_index, answer_styles, is_missing, read_options, single
 from tasks.screening.columns import Columns, find_columns, is_no_type
-from tasks.screening.items import LETTERS, MAX_OPTIONS, MIN_OPTIONS, Item, normalised
+from tasks.screening.items import LETTERS, MAX_OPTIONS, MIN_OPTIONS, Item, shown
 from tasks.screening.rows import read_rows
 
 Row = dict[str, Any]
@@ -95,7 +95,7 @@ class _Reader:
             self.reject(row_id, "malformed_item", f"{len(texts)} options; 2 to 26 are read")
         elif not all(texts):
             self.reject(row_id, "empty_option", f"option {texts.index('') + 1} of {len(texts)} is empty")
-        elif len({normalised(text) for text in texts}) < len(texts):
+        elif len({shown(text) for text in texts}) < len(texts):
             self.reject(row_id, "duplicate_options", "two options are the same text")
         elif earlier := self.repeats(row, row_id):
             self.reject(row_id, "duplicate_item", f"the same as {earlier}")
@@ -175,7 +175,7 @@ def read_items(
         first = reader.rejections[0]
         raise FileFormatError(
             f"{path.name}: none of {len(rows)} rows can be used; {first.item_id}: {first.detail}",
-            remedy="name the columns: --question, --options, --answer",
+            remedy="see what is wrong with the rows, or name the columns: --question, --options, --answer",
         )
     place_of = {name: place for place, name in enumerate(names)}
     return reader.items, sorted(reader.rejections, key=lambda row: place_of[row.item_id])

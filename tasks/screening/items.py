@@ -54,6 +54,11 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".;,: ")
 
 
+def shown(text: str) -> str:
+    """Return text as it looks: NFC, single spaces. Case and small figures tell options apart: AA, Aa; 10², 102."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 def item_of(question: Question) -> Item:
     """Return a question record in neutral form."""
     return Item(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from schemas.errors import InputError, StageFailedError
-from tasks.screening.causal_model import CausalModel, load_model
+from tasks.screening.causal_model import CausalModel, load_model, model_fingerprint
 from tasks.screening.config import LanguageModelConfig, Mode, ScreeningConfig
 from tasks.screening.forked import Fork, batches, row_logits, with_back_off
 from tasks.screening.items import Item, panel_of
@@ -34,6 +34,16 @@ def loaded(tiny_model: Path) -> CausalModel:
 def mixed() -> list[Item]:
     """Questions of different lengths with two to five options."""
     return [item for k in (2, 4, 5) for item in planted_items("length", 0.5, 7, seed=k, k=k, cell=f"cell {k}")]
+
+
+def test_weights_that_change_anywhere_make_another_model(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(bytes(4 << 20))
+    before = model_fingerprint(tmp_path)
+    with weights.open("r+b") as stream:
+        stream.seek(2 << 20)
+        stream.write(b"trained on")
+    assert model_fingerprint(tmp_path) != before
 
 
 def reader(loaded: CausalModel, mode: Mode, budget: int = 4000, path: Path | None = None) -> LanguageModelReader:

@@ -44,7 +44,7 @@ def test_rows_that_cannot_be_used_are_counted_with_their_reasons(tmp_path: Path)
         ({**good, "answer": "  "}, "missing_answer"),
         ({**good, "answer": "E"}, "missing_answer"),
         ({**good, "answer": ["A", "B"]}, "missing_answer"),
-        ({**good, "options": ["one", "two", " One ", "three"]}, "duplicate_options"),
+        ({**good, "options": ["one", "two", " one ", "three"]}, "duplicate_options"),
         ({**good, "options": ["one", "", "three"]}, "empty_option"),
         ({**good, "options": ["one"]}, "malformed_item"),
         ({**good, "options": [str(n) for n in range(27)]}, "malformed_item"),
@@ -61,6 +61,15 @@ def test_rows_that_cannot_be_used_are_counted_with_their_reasons(tmp_path: Path)
     assert [row.reason for row in rejections] == [reason for _, reason in bad]
     assert rejections[0].item_id == "row 2"
     assert all(row.detail for row in rejections)
+
+
+@pytest.mark.parametrize("texts", [["AA", "Aa", "aA", "aa"], ["10² cells", "102 cells", "10³ cells", "103 cells"]])
+def test_options_that_differ_by_case_or_a_small_figure_are_different(tmp_path: Path, texts: list[str]) -> None:
+    row = rows_of(TEXTS, ["A"])[0]
+    rows = [{**row, "question": f"{row['question']} {n}", "options": texts, "answer": texts[n]} for n in range(4)]
+    items, rejections = read_items(write(tmp_path / "f.json", rows))
+    assert [item.key for item in items] == [0, 1, 2, 3]
+    assert not rejections
 
 
 def test_ids_that_occur_twice_are_told_apart(tmp_path: Path) -> None:

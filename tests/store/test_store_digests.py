@@ -45,6 +45,11 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
+def test_where_nothing_can_be_remembered_a_file_is_read_again(settled: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("no folder")
+    assert remembered_sha256(settled, tmp_path / "cache") == hashlib.sha256(b"first").hexdigest()
+
+
 def test_a_torn_entry_is_made_again(settled: Path, tmp_path: Path) -> None:
     first = remembered_sha256(settled, tmp_path / "cache")
     entries = list((tmp_path / "cache").iterdir())
