@@ -220,8 +220,10 @@ class Plan:
         return self.model_of(self.release)
 
     def model_of(self, release: str) -> str:
-        """Return the key of the model that is trained from the release of a key."""
-        return self._key("model", release, self.training_section, "training")
+        """Return the key of the model that is trained from the release of a key, and from what local weights."""
+        training = self.config.training
+        weights = self._file(Path(training.pretrained)) if training and training.pretrained else None
+        return self._key("model", [release, weights] if weights else release, self.training_section, "training")
 
     @property
     def training_section(self) -> dict[str, Any]:

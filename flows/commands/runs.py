@@ -88,6 +88,8 @@ def _asked(sql: str, tables: Mapping[str, Table]) -> tuple[list[str], list[tuple
             connection.unregister("given")
         try:
             found = connection.execute(sql)
+            if found is None or not found.description:  # a comment alone gives no result
+                raise InputError("the query asks for nothing", remedy="see `slidesmith runs --help`")
             return [column[0] for column in found.description], found.fetchall()
         except duckdb.Error as error:
             problem = str(error).splitlines()[0]

@@ -116,6 +116,17 @@ def test_a_night_without_training_makes_the_release_of_a_run_with_it_but_not_one
     assert make_plan(config.model_copy(update={"screening": screened})).release != night.release
 
 
+def test_other_weights_in_the_same_file_make_another_model(config: RunConfig, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"first")
+    training = TrainingConfig(encoder="ViT-B-16", pretrained=str(weights))
+    trained = config.model_copy(update={"training": training})
+    before = keys(make_plan(trained))
+    weights.write_bytes(b"other")
+    after = keys(make_plan(trained))
+    assert {stage for stage in before if before[stage] != after[stage]} == {"model"}
+
+
 def test_where_and_how_fast_a_run_works_is_in_no_key_and_in_no_manifest(config: RunConfig) -> None:
     config = config.model_copy(update={"training": TrainingConfig()})
     elsewhere = config.model_copy(

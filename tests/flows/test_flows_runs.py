@@ -106,7 +106,7 @@ def test_a_run_under_way_and_a_killed_one_are_told_apart(config: RunConfig, inpu
         assert [run["status"] for run in read_runs(config.out)] == ["killed"]
 
 
-@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT * FROM read_text('/etc/passwd')"])
+@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT * FROM read_text('/etc/passwd')", "", "-- nothing"])
 def test_a_query_that_cannot_be_answered_is_one_line(
     sql: str, config: RunConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +116,7 @@ def test_a_query_that_cannot_be_answered_is_one_line(
         main(["runs", "--out", str(config.out), "--sql", sql])
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("slidesmith: the query failed: ")
+    assert line.startswith("slidesmith: the query ")
 
 
 def test_a_folder_without_runs_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
