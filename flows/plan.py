@@ -28,7 +28,8 @@ from tasks.store import ShardStore, shard_key
 from tasks.tiling.manifest import SlideSource, read_sources
 
 _SHARED_CODE = ("schemas", "tasks/store.py", "tasks/settings.py")
-_WRITING = ("tasks/generation", "tasks/endpoint", "kg")
+_TILING = ("tasks/tiling", "tasks/annotation_files.py")
+_WRITING = ("tasks/generation", "tasks/annotation_files.py", "tasks/endpoint", "kg")
 RELEASED = "released.json"
 _PATH_KEYS = {"slides", "manifest", "reports", "captions", "decisions", "splits", "out", "shards", "releases"}
 _OF_NO_ROW = {"review": {"page_url"}, "release": {"workers"}}
@@ -107,7 +108,7 @@ class Plan:
     def tiling(self) -> tuple[str, ...]:
         """Keys of the tiling shards, one a slide."""
         section = self._dump("tiling")
-        return tuple(self._key("tiling", _identity(source), section, "tasks/tiling") for source in self.sources)
+        return tuple(self._key("tiling", _identity(source), section, *_TILING) for source in self.sources)
 
     @cached_property
     def graph(self) -> str:

@@ -79,6 +79,7 @@ def _fields(plan: Plan, place: int, tiles: Shard, graph: Shard, rehearsal: Rehea
     reports = plan.store.look("reports", plan.reports)
     evidence = Evidence(
         annotations=source.root / source.annotations if source.annotations else None,
+        corner_px0=inputs.corner_px0,
         captions=read_expert_captions(config.captions) if config.captions else [],
         mentions=mentions_of(reports, inputs.slide) if reports else [],
         linker=linker_of(graph.folder),

@@ -1,4 +1,4 @@
-"""Findings from region annotations: GeoJSON as QuPath exports it, polygons in level-0 pixels.
+"""Findings from region annotations: the polygons of an annotation file; points say nothing of an area.
 
 A region's findings stand in `properties.metadata` as attribute -> value; where there is no metadata, the name of its
 `classification` is taken as a value of whatever attribute knows it. `diagnosis` may stand there too.
@@ -6,14 +6,13 @@ A region's findings stand in `properties.metadata` as attribute -> value; where 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import FileFormatError
 from schemas.records import Rejection
+from tasks.annotation_files import read_annotations
 from tasks.generation.config import FeaturesConfig
 from tasks.generation.findings import Finding, ScaleBox, Term, Terms
 
@@ -28,15 +27,31 @@ class AnnotationSource:
     Shapes: polygons and boxes share the frame of level-0 pixels. Overlapping regions of one value count once.
     """
 
-    def __init__(self, path: Path, terms: Terms, config: FeaturesConfig) -> None:
+    def __init__(self, path: Path, corner_px0: tuple[int, int], terms: Terms, config: FeaturesConfig) -> None:
+        """Read the file.
+
+        Args:
+            path: the slide's annotation file.
+            corner_px0: upper left corner (x, y) of the slide's bounds.
+            terms: the vocabulary for the slide's organ.
+            config: shares and coverage.
+
+        Raises:
+            FileFormatError: the file is missing, or cannot be understood.
+        """
+        import shapely
+
         self._config = config
         self.rejections: list[Rejection] = []
         self._regions: dict[str, list[tuple[Any, Term]]] = defaultdict(list)  # attribute -> (polygon, value)
-        for geometry, properties in _regions(path):
-            for term in self._terms(properties, terms, path.name):
+        for annotation in read_annotations(path, corner_px0):
+            if annotation.geometry.geom_type not in {"Polygon", "MultiPolygon"}:
+                continue
+            geometry = shapely.make_valid(annotation.geometry)
+            for term in self._terms(annotation.properties, terms, path.name):
                 self._regions[term.attribute].append((geometry, term))
 
-    def _terms(self, properties: dict[str, Any], terms: Terms, file: str) -> Iterator[Term]:
+    def _terms(self, properties: Mapping[str, Any], terms: Terms, file: str) -> Iterator[Term]:
         metadata = {
             str(key).strip().lower(): str(value) for key, value in (properties.get("metadata") or {}).items() if value
         }
@@ -121,29 +136,3 @@ def _areas(tree: STRtree, values: list[str], boxes: Sequence[ScaleBox]) -> list[
 
 def _ints(indices: np.ndarray[Any, Any]) -> list[int]:
     return [int(index) for index in indices]
-
-
-def _regions(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield the polygons of a GeoJSON file with their properties; invalid rings are repaired.
-
-    Raises:
-        FileFormatError: the file is missing, not GeoJSON, or has a geometry that cannot be read.
-    """
-    import shapely
-
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"{path.name}: not a readable GeoJSON file", remedy="export it again") from error
-    features = content.get("features") if isinstance(content, dict) else content
-    if not isinstance(features, list):
-        raise FileFormatError(f"{path.name}: no `features`", remedy="export the annotations as a FeatureCollection")
-    for number, feature in enumerate(features):
-        try:
-            geometry = shapely.from_geojson(json.dumps(feature["geometry"]))
-        except (KeyError, TypeError, shapely.GEOSException) as error:
-            raise FileFormatError(
-                f"{path.name}: feature {number} has no readable geometry", remedy="export polygons with closed rings"
-            ) from error
-        if geometry.geom_type in {"Polygon", "MultiPolygon"}:
-            yield shapely.make_valid(geometry), feature.get("properties") or {}

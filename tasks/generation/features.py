@@ -33,7 +33,8 @@ class Evidence:
     """Where one slide's findings can come from; what is empty is not read.
 
     Attributes:
-        annotations: GeoJSON of the slide's regions.
+        annotations: the slide's annotation file.
+        corner_px0: upper left corner (x, y) of the slide's bounds, from which GeoJSON counts.
         captions: expert captions; those of other slides are passed over.
         mentions: concepts linked in the reports of the slide's patient.
         linker: links expert captions; needed where there are any.
@@ -43,6 +44,7 @@ class Evidence:
     """
 
     annotations: Path | None = None
+    corner_px0: tuple[int, int] = (0, 0)
     captions: Sequence[ExpertCaption] = ()
     mentions: Sequence[Mention] = ()
     linker: Linker | None = None
@@ -164,7 +166,7 @@ def _sources(config: FeaturesConfig, terms: Terms, slide: Slide, evidence: Evide
     sources: list[FindingSource] = []
     for name in config.sources:
         if name == "annotation" and evidence.annotations is not None:
-            sources.append(AnnotationSource(evidence.annotations, terms, config))
+            sources.append(AnnotationSource(evidence.annotations, evidence.corner_px0, terms, config))
         elif name == "caption" and captions:
             if linker is None:
                 raise InputError("expert captions were given without a linker", remedy="pass the graph's linker")

@@ -73,6 +73,8 @@ class SlideInputs:
     """One tiled slide."""
 
     slide: Slide
+    corner_px0: tuple[int, int]
+    """Upper left corner (x, y) of the slide's bounds."""
     fields: list[Field]
     boxes: Mapping[str, Box]
     tiles: Mapping[str, StoredTile]
@@ -85,7 +87,8 @@ def slide_inputs(tiles: Shard) -> SlideInputs | None:
         return None
     columns = tiles.table("tiles", ["tile_id", *_BOX]).to_pydict()
     boxes = dict(zip(columns["tile_id"], zip(*(columns[name] for name in _BOX), strict=True), strict=True))
-    return SlideInputs(slides[0], tiles.records("fields", Field), boxes, StoredTiles(tiles))
+    x, y = tiles.info.facts["bounds_px0"][:2]
+    return SlideInputs(slides[0], (x, y), tiles.records("fields", Field), boxes, StoredTiles(tiles))
 
 
 def mentions_of(reports: Shard, slide: Slide) -> list[Mention]:

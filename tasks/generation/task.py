@@ -57,6 +57,7 @@ def attach(
             return
         evidence = Evidence(
             annotations=annotations,
+            corner_px0=inputs.corner_px0,
             captions=captions,
             mentions=mentions_of(reports, inputs.slide),
             linker=linker_of(graph.folder),

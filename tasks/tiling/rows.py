@@ -162,6 +162,7 @@ def slide_facts(geometry: SlideGeometry, mpp: tuple[float, float], choice: Reade
         "reader_reason": choice.reason,
         "vendor": geometry.vendor,
         "mpp": list(mpp),
+        "bounds_px0": list(geometry.bounds),
         "levels": [[level.width, level.height, level.downsample_x, level.downsample_y] for level in geometry.levels],
     }
 

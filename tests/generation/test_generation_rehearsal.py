@@ -68,6 +68,7 @@ def prepare(plan: Plan, graph: Graph, slide: Slide) -> None:
         out.write_records("slides", [slide], Slide)
         out.write_records("tiles", tiles, Tile)
         out.write_records("fields", fields, Field)
+        out.facts["bounds_px0"] = [0, 0, 100, 100]
 
     def knowledge(out: ShardWriter) -> None:
         graph.save(out.path(""))
