@@ -108,7 +108,11 @@ class Plan:
     def tiling(self) -> tuple[str, ...]:
         """Keys of the tiling shards, one a slide."""
         section = self._dump("tiling")
-        return tuple(self._key("tiling", _identity(source), section, *_TILING) for source in self.sources)
+        annotated = self.config.tiling.centres.kind == "annotations"
+        return tuple(
+            self._key("tiling", [_identity(source), _annotations(source) if annotated else None], section, *_TILING)
+            for source in self.sources
+        )
 
     @cached_property
     def graph(self) -> str:
@@ -286,3 +290,7 @@ def _digests(config: RunConfig) -> Path:
 def _identity(source: SlideSource) -> list[Any]:
     parts = (source.uri, source.patient_id, source.sha256, source.organ, source.stain, source.licence, source.mpp)
     return [*parts, source.report]
+
+
+def _annotations(source: SlideSource) -> list[Any]:
+    return [source.annotations, source.annotations_sha256]

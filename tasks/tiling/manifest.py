@@ -50,14 +50,6 @@ class SlideSource:
         """What a reader opens: a local path or a url."""
         return self.uri if is_url(self.uri) else str(self.path)
 
-    @property
-    def identity(self) -> dict[str, object]:
-        """What the tiles depend on, for the key of a shard: no host path, no time."""
-        return {
-            "patient_id": self.patient_id, "sha256": self.sha256, "uri": self.uri, "organ": self.organ,
-            "stain": self.stain, "licence": self.licence, "mpp": self.mpp, "annotations": self.annotations_sha256,
-        }  # fmt: skip
-
 
 def is_url(location: str) -> bool:
     """Return whether a location is an fsspec url such as `s3://bucket/slide.svs`."""

@@ -18,6 +18,7 @@ from tasks.review.config import ReviewConfig
 from tasks.screening.config import ScreeningConfig
 from tasks.splits import add_splits
 from tasks.store import ShardWriter
+from tasks.tiling.config import AnnotatedCentres, TilingConfig
 from training.config import TrainingConfig
 
 
@@ -90,6 +91,29 @@ def test_a_patient_with_a_report_alone_trains_unless_they_have_a_split(config: R
 
     plan.store.ensure("reports", plan.reports, make)
     assert split_of_every_patient(plan) == plan.splits | {"p07": "test", "p20": "train"}
+
+
+def test_an_annotation_file_touches_features_alone_unless_fields_lie_where_it_says(
+    config: RunConfig, inputs: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "inputs"
+    shutil.copytree(inputs, root)
+    config = config.model_copy(update={"slides": root / "slides", "manifest": root / "manifest.csv"})
+    annotated = config.model_copy(update={"tiling": TilingConfig(centres=AnnotatedCentres())})
+    sampled_before, before = make_plan(config), make_plan(annotated)
+    assert sampled_before.features
+    edited = next(source for source in before.sources if source.annotations)
+    file = root / str(edited.annotations)
+    tiling = [before.tiling]
+    for content in (b"[]", None):
+        file.unlink() if content is None else file.write_bytes(content)
+        plan = make_plan(annotated)
+        again = [old != new for old, new in zip(tiling[-1], plan.tiling, strict=True)]
+        assert again == [source.uri == edited.uri for source in before.sources]
+        tiling.append(plan.tiling)
+    touched = changed(sampled_before, make_plan(config))
+    assert "features" in touched
+    assert "tiling" not in touched
 
 
 def test_an_ontology_that_is_not_named_counts_for_nothing(config: RunConfig) -> None:

@@ -54,7 +54,6 @@ def test_a_manifest_says_what_each_slide_is(tmp_path: Path) -> None:
     assert (source.report, source.annotations, source.mpp) == ("reports/p1.txt", "s1.geojson", 0.25)
     assert source.root == tmp_path.resolve()
     assert source.annotations_sha256 is not None
-    assert str(tmp_path) not in str(source.identity)
 
 
 def test_paths_are_also_looked_for_in_the_folder_of_slides(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def key_of(source: SlideSource, config: TilingConfig) -> str:
-    return shard_key("tiling", inputs=source.identity, config=config.model_dump(), code="test")
+    return shard_key("tiling", inputs=source.sha256, config=config.model_dump(), code="test")
 
 
 def ensure(root: Path, source: SlideSource, config: TilingConfig) -> tuple[ShardInfo, bool]:
