@@ -9,11 +9,8 @@ from prefect import flow
 from flows.config import RunConfig, resolve_config
 from flows.execution import gather, task_runner
 from flows.plan import make_plan
-from schemas.errors import StageFailedError
+from flows.usable_slides import check_usable
 from tasks.tiling.task import list_slides, tile
-
-# Reasons for which a whole slide is left out; the shard then counts one item, the slide.
-_SLIDE_REASONS = {"unreadable", "not_a_slide", "missing_mpp", "mpp_out_of_range", "no_tissue", "too_small"}
 
 
 @flow(name="tile-slides")
@@ -21,7 +18,8 @@ def tile_slides(config: RunConfig | Path) -> None:
     """Tile every slide of the manifest; slides that cannot be used become rejections.
 
     Raises:
-        StageFailedError: no slide is usable, or a larger share than `tiling.max_failed_share` is not.
+        StageFailedError: no slide is usable, a larger share than `tiling.max_failed_share` is not, or one went or
+            changed since it was listed.
     """
     settings = resolve_config(config)
     plan = make_plan(settings)
@@ -31,15 +29,5 @@ def tile_slides(config: RunConfig | Path) -> None:
             runner.submit(tile, {"store": plan.store, "key": key, "source": source, "config": settings.tiling})
             for key, source in zip(plan.tiling, plan.sources, strict=True)
         ]
-        shards = gather("tile slides", futures, [source.name for source in plan.sources])
-    failed = {row.item_id: row.reason for row in plan.rejected}
-    for source, shard in zip(plan.sources, shards, strict=True):
-        if reason := next((reason for reason in shard.rejected if reason in _SLIDE_REASONS), None):
-            failed[source.name] = reason
-    total = len(plan.sources) + len(plan.rejected)
-    if len(failed) == total or len(failed) > settings.tiling.max_failed_share * total:
-        named = ", ".join(f"{name} ({reason})" for name, reason in list(failed.items())[:5])
-        raise StageFailedError(
-            f"{len(failed)} of {total} slides cannot be used: {named or 'the folder holds no slides'}",
-            remedy="mend them or the manifest, or raise tiling.max_failed_share",
-        )
+        gather("tile slides", futures, [source.name for source in plan.sources])
+    check_usable(plan)

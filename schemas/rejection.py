@@ -14,7 +14,6 @@ Reason = Literal[
     "missing_mpp",
     "mpp_out_of_range",
     "no_tissue",
-    "changed_while_read",
     "too_small",
     # tiles and fields
     "low_tissue",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from schemas.errors import SlideError
+from schemas.errors import SlideError, SlidesmithError
 from schemas.rejection import Reason
 
 
@@ -19,6 +19,10 @@ class RefusedSlideError(SlideError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive a process boundary with the reason attached."""
         return (_rebuild, (self.problem, self.reason, self.remedy))
+
+
+class UnsteadySlideError(SlidesmithError):
+    """A slide went or changed since it was listed: no shard is made, so that the next run looks again."""
 
 
 def without_folder(error: object, location: str) -> str:

@@ -8,7 +8,7 @@ from tasks.store import ShardWriter
 from tasks.tiling.centres import plan_fields
 from tasks.tiling.config import TilingConfig
 from tasks.tiling.engine import write_fields
-from tasks.tiling.failures import RefusedSlideError
+from tasks.tiling.failures import RefusedSlideError, UnsteadySlideError
 from tasks.tiling.fields import FieldPlanner
 from tasks.tiling.hashing import slide_files, slide_sha256, stamp
 from tasks.tiling.manifest import SlideSource, is_url
@@ -29,18 +29,21 @@ def tile_slide(source: SlideSource, config: TilingConfig, out: ShardWriter) -> N
     A slide that cannot be used is one rejection and no tiles, never an exception.
 
     Determinism: equal slides, configuration and code give equal bytes.
+
+    Raises:
+        UnsteadySlideError: the slide went, changed or cannot be reached any more.
     """
+    before = _state(source)
     try:
-        before = _state(source)
         reader, choice = open_reader(source.location, config.reader)
         try:
             _tile(source, config, out, reader, choice)
         finally:
             reader.close()
-        if _state(source) != before:
-            raise RefusedSlideError("changed while it was read", reason="changed_while_read", remedy="run again")
     except RefusedSlideError as refused:
         _write_refusal(source, refused, out)
+    if _state(source) != before:
+        raise UnsteadySlideError("changed while it was read")
 
 
 def _state(source: SlideSource) -> tuple[int, int | str]:
@@ -51,19 +54,20 @@ def _state(source: SlideSource) -> tuple[int, int | str]:
             if remote != (source.size_bytes, source.version):
                 _check(source, remote_sha256(source.uri, remote, None))
             return remote
+        source.path.open("rb").close()
         local = stamp(slide_files(source.path))
         if local != (source.size_bytes, source.modified_ns):
             _check(source, slide_sha256(source.path))
     except FileNotFoundError as error:
-        raise RefusedSlideError("has gone", reason="missing_file") from error
+        raise UnsteadySlideError("has gone since it was listed") from error
     except OSError as error:
-        raise RefusedSlideError(f"cannot be read: {error.strerror}", reason="unreadable") from error
+        raise UnsteadySlideError(f"cannot be read: {error.strerror}") from error
     return local
 
 
 def _check(source: SlideSource, sha256: str) -> None:
     if sha256 != source.sha256:
-        raise RefusedSlideError("changed since it was listed", reason="changed_while_read", remedy="run again")
+        raise UnsteadySlideError("changed since it was listed")
 
 
 def _tile(

@@ -13,8 +13,11 @@ import pytest
 import tifffile
 
 from schemas.records import Field, Rejection
-from tasks.store import Shard
+from tasks.store import Shard, ShardStore
+from tasks.tiling.config import TilingConfig
+from tasks.tiling.failures import RefusedSlideError, UnsteadySlideError
 from tasks.tiling.readers.native import NativeReader
+from tasks.tiling.shard import tile_slide
 
 Tiler = Callable[..., Shard]
 
@@ -76,12 +79,46 @@ def test_a_slide_too_small_for_the_scales_is_refused(tmp_path: Path, tile: Tiler
     assert "2560 x 2560 um and the slide 300 x 250 um" in detail
 
 
-def test_a_slide_that_vanished_is_refused(tmp_path: Path, plain_slide: Path, tile: Tiler, source_of: Any) -> None:
+def test_a_slide_that_vanished_is_not_tiled(tmp_path: Path, plain_slide: Path, tile: Tiler, source_of: Any) -> None:
     path = tmp_path / "gone.svs"
     shutil.copy(plain_slide, path)
     source = source_of(path)
     path.unlink()
-    assert refusal(tile(source)) == ("missing_file", "gone.svs has gone")
+    with pytest.raises(UnsteadySlideError, match="has gone since it was listed"):
+        tile(source)
+
+
+def test_a_folder_of_slides_that_was_away_for_a_moment_is_looked_at_again(
+    tmp_path: Path, plain_slide: Path, source_of: Any, small: Any
+) -> None:
+    path = tmp_path / "slides" / "away.svs"
+    path.parent.mkdir()
+    shutil.copy(plain_slide, path)
+    source, store, config = source_of(path), ShardStore(tmp_path / "store"), TilingConfig(**small)
+    path.parent.rename(tmp_path / "unmounted")
+    with pytest.raises(UnsteadySlideError):
+        store.ensure("tiling", "key", lambda out: tile_slide(source, config, out))
+    assert store.find("tiling", "key") is None
+    (tmp_path / "unmounted").rename(path.parent)
+    assert store.ensure("tiling", "key", lambda out: tile_slide(source, config, out))[0].items_out > 0
+
+
+@pytest.mark.parametrize("fault", [FileNotFoundError, PermissionError])
+def test_a_slide_that_goes_when_it_is_opened_is_no_refusal(
+    tmp_path: Path, plain_slide: Path, tile: Tiler, monkeypatch: pytest.MonkeyPatch, fault: type[OSError]
+) -> None:
+    path = tmp_path / "going.svs"
+    shutil.copy(plain_slide, path)
+
+    def go(*arguments: Any) -> None:
+        path.unlink()
+        if fault is PermissionError:
+            path.symlink_to(path)  # a loop, which cannot be read even by root
+        raise RefusedSlideError("is not a slide", reason="not_a_slide")
+
+    monkeypatch.setattr("tasks.tiling.shard.open_reader", go)
+    with pytest.raises(UnsteadySlideError):
+        tile(path)
 
 
 # Slides that are damaged or change
@@ -146,7 +183,7 @@ def test_a_truncated_slide_keeps_what_can_be_read(
     assert shard.info.rejected["region_unreadable"] > 50
 
 
-def test_a_slide_that_changes_while_it_is_read_is_refused(
+def test_a_slide_that_changes_while_it_is_read_is_not_tiled(
     tmp_path: Path, plain_slide: Path, tile: Tiler, small: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "live.svs"
@@ -159,12 +196,11 @@ def test_a_slide_that_changes_while_it_is_read_is_refused(
         close(self)
 
     monkeypatch.setattr(NativeReader, "close", append_and_close)
-    shard = tile(path, **small)
-    assert refusal(shard)[0] == "changed_while_read"
-    assert not shard.path("overlay.png").exists()
+    with pytest.raises(UnsteadySlideError, match="changed since it was listed"):
+        tile(path, **small)
 
 
-def test_a_slide_that_changed_since_it_was_listed_is_refused(
+def test_a_slide_that_changed_since_it_was_listed_is_not_tiled(
     tmp_path: Path, plain_slide: Path, tile: Tiler, source_of: Any, small: Any
 ) -> None:
     path = tmp_path / "listed.svs"
@@ -174,7 +210,8 @@ def test_a_slide_that_changed_since_it_was_listed_is_refused(
     assert tile(source, **small).info.items_out > 0  # touched, but the same bytes
     with path.open("ab") as stream:
         stream.write(b"more")
-    assert refusal(tile(source, **small))[0] == "changed_while_read"
+    with pytest.raises(UnsteadySlideError, match="changed since it was listed"):
+        tile(source, **small)
 
 
 def test_a_damaged_stored_tile_that_is_only_copied_costs_its_field(
