@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import openslide
 import pytest
@@ -97,6 +98,21 @@ def test_the_real_slide_reads_alike_through_every_reader(shared: Path, wanted: R
     _check(shared / "slides/cmu-1-small-region.svs", name, wanted)
 
 
+@pytest.fixture(scope="module")
+def odd_slide(tmp_path_factory: pytest.TempPathFactory, paint: Callable[..., Any]) -> Path:
+    """A pyramid of 1, 4 and 16 of whose sides none is a multiple, cut as scanners cut: what is left over is dropped."""
+    pixels = cv2.GaussianBlur(paint(4099, 3075), (0, 0), 6)
+    path = tmp_path_factory.mktemp("odd") / "odd.tif"
+    tiles: dict[str, Any] = {"tile": (64, 64), "photometric": "rgb", "compression": "jpeg", "metadata": None}
+    with tifffile.TiffWriter(path) as writer:
+        for factor in (1, 4, 16):
+            width, height = 4099 // factor, 3075 // factor
+            whole = pixels[: height * factor, : width * factor]
+            level = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+            writer.write(level, **tiles, subfiletype=int(factor > 1), resolution=(20_000 / factor,) * 2)
+    return path
+
+
 @pytest.mark.parametrize("level", [0, 1])
 def test_lower_levels_are_read_whole(
     level: int, tmp_path: Path, paint: Callable[..., Any], write: Callable[..., Path]
@@ -108,6 +124,27 @@ def test_lower_levels_are_read_whole(
     with openslide.OpenSlide(path) as slide:
         expected = np.asarray(slide.read_region((0, 0), level, (place.width, place.height)))
     assert np.array_equal(pixels[..., :3], expected[..., :3])
+
+
+@pytest.mark.parametrize(("wanted", "tolerance"), [("native", 0.0), ("tiffslide", 0.0), ("openslide", 1.5)])
+@pytest.mark.parametrize("level", [1, 2])
+def test_levels_that_do_not_divide_the_slide_are_read_in_place(
+    level: int, wanted: ReaderName, tolerance: float, odd_slide: Path
+) -> None:
+    reader, _ = open_reader(str(odd_slide), wanted)
+    with tifffile.TiffFile(odd_slide) as tiff:
+        page: Any = tiff.pages[level]
+        stored = page.asarray().astype(int)
+    place = reader.geometry.levels[level]
+    assert (place.height, place.width) == stored.shape[:2]
+    for row in range(place.rows):
+        for column in range(place.columns):
+            x, y = column * place.block_width, row * place.block_height
+            expected = stored[y : y + place.block_height, x : x + place.block_width]
+            found = reader.block(level, column, row)[..., :3]
+            # OpenSlide takes whole level-0 pixels and blurs by what is left; a level pixel off is 5 to 30 grey levels.
+            assert np.abs(found - expected).mean() <= tolerance, (column, row)
+    reader.close()
 
 
 def test_the_choice_is_explained(tmp_path: Path, plain_slide: Path, paint: Callable[..., Any], write: Any) -> None:

@@ -106,7 +106,8 @@ class OpenSlideReader:
         place = self.geometry.levels[level]
         x, y = column * place.block_width, row * place.block_height
         width, height = min(place.block_width, place.width - x), min(place.block_height, place.height - y)
-        corner = (round(x * place.downsample_x), round(y * place.downsample_y))
+        own = self._slide.level_downsamples[level]  # OpenSlide goes back with this one, the mean of both axes
+        corner = (round(x * own), round(y * own))
         try:
             image = self._slide.read_region(corner, level, (width, height))
         except openslide.OpenSlideError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -38,6 +39,12 @@ def _waiting(location: str, action: Callable[[], Result]) -> Result:
     return patiently(location, action) if "://" in location else action()
 
 
+def _least_corner(start: int, downsample: float) -> int:
+    """Return the first level-0 pixel that tiffslide, which divides and cuts, takes to a level pixel."""
+    corner = math.ceil(start * downsample)
+    return corner + (int(corner / downsample) < start)
+
+
 class TiffSlideReader:
     """Blocks through `TiffSlide.read_region`."""
 
@@ -57,7 +64,8 @@ class TiffSlideReader:
         place = self.geometry.levels[level]
         x, y = column * place.block_width, row * place.block_height
         width, height = min(place.block_width, place.width - x), min(place.block_height, place.height - y)
-        corner = (round(x * place.downsample_x), round(y * place.downsample_y))
+        own = self._slide.level_downsamples[level]
+        corner = (_least_corner(x, own), _least_corner(y, own))
         pixels = np.full((height, width, 4), WHITE, dtype=np.uint8)
         try:
             region = _waiting(
