@@ -32,7 +32,7 @@ class SlideSource:
     sha256: str
     size_bytes: int
     root: Path
-    """Folder that `report` and `annotations` are relative to; never written anywhere."""
+    """Folder that `annotations` is relative to; never written anywhere."""
     organ: str | None = None
     stain: str = "H&E"
     licence: str | None = None
@@ -105,10 +105,10 @@ def _listed_without_manifest(slides: Path) -> list[dict[str, str]]:
 
 def _source(row: dict[str, str], roots: list[Path], cache: Path | None, *, links: bool) -> SlideSource | Rejection:
     uri, annotations = row["path"], row.get("annotations")
-    if annotations and _locate(annotations, roots[:1])[0] == _OUTSIDE:
+    if annotations and _locate(annotations, roots)[0] == _OUTSIDE:
         return _rejected(uri, "missing_file", f"has annotations in {annotations}, which {_OUTSIDE}")
     if is_url(uri):
-        return _remote_source(row, roots[0], cache)
+        return _remote_source(row, roots, cache)
     return _local_source(row, roots, cache, links=links)
 
 
@@ -116,7 +116,7 @@ def _local_source(
     row: dict[str, str], roots: list[Path], cache: Path | None, *, links: bool
 ) -> SlideSource | Rejection:
     uri = row["path"]
-    path, root = _locate(uri, roots, links=links)
+    path = _locate(uri, roots, links=links)[0]
     if isinstance(path, str):
         return _rejected(uri, "missing_file", path)
     if path.is_dir():
@@ -129,12 +129,12 @@ def _local_source(
         sha256 = slide_sha256(path, cache)
     except OSError as error:
         return _rejected(uri, "unreadable", f"cannot be read: {error.strerror or 'input/output error'}")
-    return _described(row, root, path=path, name=Path(uri).name, sha256=sha256, size_bytes=size, modified_ns=modified)
+    return _described(row, roots, path=path, name=Path(uri).name, sha256=sha256, size_bytes=size, modified_ns=modified)
 
 
 def _described(
     row: dict[str, str],
-    root: Path,
+    roots: list[Path],
     *,
     path: Path,
     name: str,
@@ -144,7 +144,7 @@ def _described(
     version: str = "",
 ) -> SlideSource:
     annotations = row.get("annotations") or None
-    file = _locate(annotations, [root])[0] if annotations else None
+    file, root = _locate(annotations, roots) if annotations else (None, roots[0])
     return SlideSource(
         path=path,
         name=name,
@@ -185,7 +185,7 @@ def _locate(uri: str, roots: list[Path], *, links: bool = False) -> tuple[Path |
     return problem, roots[0]
 
 
-def _remote_source(row: dict[str, str], root: Path, cache: Path | None) -> SlideSource | Rejection:
+def _remote_source(row: dict[str, str], roots: list[Path], cache: Path | None) -> SlideSource | Rejection:
     url = row["path"]
     if leaves_the_network(url):
         return _rejected(url, "missing_file", f"{_OUTSIDE}; give a path, or a plain url")
@@ -197,7 +197,7 @@ def _remote_source(row: dict[str, str], root: Path, cache: Path | None) -> Slide
     except (*LIBRARY_FAULTS, ImportError) as error:
         return _rejected(url, "unreadable", f"cannot be read: {error}")
     name = url.rsplit("/", 1)[-1]
-    return _described(row, root, path=Path(), name=name, sha256=sha256, size_bytes=size, version=version)
+    return _described(row, roots, path=Path(), name=name, sha256=sha256, size_bytes=size, version=version)
 
 
 def _rejected(uri: str, reason: Reason, problem: str) -> Rejection:

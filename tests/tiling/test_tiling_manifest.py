@@ -63,6 +63,17 @@ def test_paths_are_also_looked_for_in_the_folder_of_slides(tmp_path: Path) -> No
     assert source.path == (tmp_path / "elsewhere/s1.svs").resolve()
 
 
+@pytest.mark.parametrize("beside", ["manifest", "slides"])
+def test_annotations_are_looked_for_where_slides_are(tmp_path: Path, beside: str) -> None:
+    _slide(tmp_path, "slides/s1.svs")
+    _slide(tmp_path, f"{beside}/regions/s1.geojson", b"[]")
+    (tmp_path / "manifest").mkdir(exist_ok=True)
+    rows = _manifest(tmp_path / "manifest", "s1.svs,P1,regions/s1.geojson", columns="path,patient_id,annotations")
+    (source,), rejections = read_sources(tmp_path / "slides", manifest=rows)
+    assert (source.root, rejections) == ((tmp_path / beside).resolve(), [])
+    assert source.annotations_sha256 is not None
+
+
 def test_one_file_selects_its_row(tmp_path: Path) -> None:
     path = _slide(tmp_path, "s2.svs", b"2")
     _slide(tmp_path, "s1.svs", b"1")
