@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks._claims import tell
 from benchmarks._drill_services import ACCESS, Service
 from benchmarks.at_size.claims import claims_of
-from benchmarks.at_size.cohort import QUICK, Size
+from benchmarks.at_size.cohort import QUICK, Size, check_inputs
 from benchmarks.at_size.curation import Curation
 from benchmarks.at_size.page import RESULT, write_page
 from benchmarks.at_size.services import model, prefect
@@ -29,12 +29,17 @@ def main() -> None:
     """Curate, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="20 slides, and nothing is kept")
-    parser.add_argument("--work", type=Path, help="folder to work in; default: one that is removed afterwards")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        help="folder to work in, where drawn slides are found again; default: one that is removed afterwards",
+    )
     parser.add_argument("--page", action="store_true", help="write the page from the result that is there")
     arguments = parser.parse_args()
     if arguments.page:
         write_page()
         return
+    check_inputs()
     with tempfile.TemporaryDirectory() as scratch:
         work = (arguments.work or Path(scratch)).absolute()
         work.mkdir(parents=True, exist_ok=True)

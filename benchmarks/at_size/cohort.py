@@ -22,6 +22,7 @@ SHARED = ROOT.parent / "shared"
 UNSCREENED = {"identifying_text": "mask", "require_screening": False}
 """Bounds of the gate in the first night, which keeps what leaks for people to see."""
 REAL = "cmu-1-small-region.svs"
+REPORTS = SHARED / "text" / "pathreasoner_diagnosis_example.json"
 SEED = 11
 
 
@@ -49,7 +50,24 @@ def draw(folder: Path, size: Size) -> None:
     plans = plan_demo(size.slides + size.more, size.patients, SEED, size.organs)
     make_sized(folder, plans, SIZE_PX0, SEED)
     shutil.copy(SHARED / "slides" / REAL, folder / "slides" / REAL)
-    shutil.copy(SHARED / "text" / "pathreasoner_diagnosis_example.json", folder / "real-reports.json")
+    shutil.copy(REPORTS, folder / "real-reports.json")
+
+
+def is_drawn(folder: Path) -> bool:
+    """Return whether an earlier run into the folder has drawn everything: the reports are laid last."""
+    return (folder / "real-reports.json").is_file()
+
+
+def check_inputs() -> None:
+    """Look for what everything needs before an hour is spent without it.
+
+    Raises:
+        SystemExit: the real inputs or the browser are missing.
+    """
+    missing = [str(path.relative_to(ROOT.parent)) for path in (SHARED / "slides" / REAL, REPORTS) if not path.is_file()]
+    missing += [] if shutil.which("chromium") else ["Debian's package chromium"]
+    if missing:
+        raise SystemExit(f"at_size needs {', '.join(missing)}")
 
 
 def upload(folder: Path, address: str) -> None:
@@ -85,7 +103,7 @@ def write_manifest(folder: Path, name: str, slides: int, withdrawn: str | None =
 
 def tiny_model(folder: Path) -> Path:
     """Write a small random language model: the loading code is that of any model in a folder."""
-    texts = json.dumps(json.loads((SHARED / "text" / "pathreasoner_diagnosis_example.json").read_text()))
+    texts = json.dumps(json.loads(REPORTS.read_text()))
     return folder if folder.is_dir() else write_tiny_qwen2(folder, [texts], words=1500, width=64)
 
 
