@@ -27,6 +27,7 @@ from tasks.settings import code_version
 
 TEMPLATE = "rewrite.txt.j2"
 LONGEST_TO_SHORTEST = 1.3  # the prompt asks for a fifth; languages and counting differ
+LONGER = 4  # characters more, for options of a word or two
 Claims = Mapping[str, str]
 """Status of each concept that a text mentions."""
 
@@ -62,7 +63,7 @@ class Reworded(BaseModel):
             raise ValueError(f"{len(value)} options, {count} are needed")
         if not all(texts) or len(set(texts)) < count:
             raise ValueError("options are empty or equal")
-        if max(lengths) > LONGEST_TO_SHORTEST * min(lengths) + 4:
+        if max(lengths) > LONGEST_TO_SHORTEST * min(lengths) + LONGER:
             raise ValueError(f"options are {min(lengths)} to {max(lengths)} characters long; make them equally long")
         read: Callable[[str], Claims] | None = context.get("read")
         fault = _fault(context["claims"], [read(option) for option in value]) if read else None
