@@ -162,6 +162,7 @@ def fill_items(connection: sqlite3.Connection, items: Sequence[ReviewItem]) -> N
         )
         for table, column in (("tiles", "field_id"), ("slides", "slide_id")):
             connection.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {column} FROM items WHERE open)")  # noqa: S608
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # nor are they left in SQLite's own log
 
 
 def _row(place: int, item: ReviewItem) -> tuple[Any, ...]:
