@@ -40,12 +40,11 @@ def _of_text(text: str) -> tuple[float, ...]:
 
 def _values(items: Sequence[Item]) -> Floats:
     """Return the cues (m, c) of every option."""
-    known = {text: (*_of_text(text), set(_words(text))) for item in items for text in item.options}
+    known = {text: (_of_text(text), set(_words(text))) for item in items for text in item.options}
     rows = []
     for item in items:
         asked = {word for word in _words(item.question) if len(word) >= LONG_WORD}
-        for *values, words in (known[text] for text in item.options):
-            rows.append([*values, len(words & asked)])
+        rows += [(*values, len(words & asked)) for values, words in (known[text] for text in item.options)]
     return np.array(rows, dtype=np.float64)
 
 
@@ -73,7 +72,7 @@ class _Usual:
         if number not in self._known:
             out = self._out[(self._cell == number) | (number < 0)]
             self._known[number] = np.quantile(out, 1.0 - self._config.alpha, axis=0, method="higher")
-        return np.maximum(self._known[number], _LEAST)
+        return np.asarray(np.maximum(self._known[number], _LEAST))
 
 
 def _changed(before: Sequence[Question], after: Sequence[Question]) -> dict[int, Question]:
