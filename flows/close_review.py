@@ -41,6 +41,7 @@ def _screener(config: ScreeningConfig, screened: Shard, asked: Path | None = Non
     """
 
     def screen(questions: Sequence[Question]) -> tuple[Mapping[str, Sequence[Mapping[str, Any]]], list[Verdict]]:
+        from tasks.screening.edits import given_away
         from tasks.screening.items import item_of
         from tasks.screening.outside import outside_readers
         from tasks.screening.screen import screen as read_without_image
@@ -54,6 +55,6 @@ def _screener(config: ScreeningConfig, screened: Shard, asked: Path | None = Non
             item_id: [{"reader": flag.reader, "p": flag.p, "cue": flag.cue} for flag in reasons]
             for item_id, reasons in found.item_flags.items()
         }
-        return flags, found.verdicts
+        return given_away(screened.records("questions", Question), questions, config) | flags, found.verdicts
 
     return screen

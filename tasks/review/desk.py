@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,13 @@ _TURN = threading.Lock()
 _SCHEMA = (Path(__file__).parent / "desk.sql").read_text(encoding="utf-8")
 _TILE = ["tile_id", "field_id", "scale", "mpp", "x_px0", "y_px0", "box_width_px0", "box_height_px0"]
 _TILE += ["width_px", "height_px", "image"]
+# The choices of an item that is about others too, as a reasoning sample's diagnoses, change where these come or go.
+_CONTENT = (
+    "CASE WHEN json_extract(content, '$.options') != json_extract(excluded.content, '$.options')"
+    " AND EXISTS (SELECT 1 FROM standings s WHERE s.item_id = items.item_id) THEN json_set(excluded.content,"
+    " '$.options', json(json_extract(content, '$.options')), '$.key', json_extract(content, '$.key'))"
+    " ELSE excluded.content END"
+)
 _SLIDE = ["slide_id", "name", "uri", "width_px0", "height_px0", "mpp_x", "mpp_y"]
 
 
@@ -36,6 +44,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # FULL: an event that was acknowledged survives a power cut, not only a killed process.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")  # images that go leave no bytes behind
     return connection
 
 
@@ -118,31 +127,42 @@ def _insert(connection: sqlite3.Connection, table: str, columns: Sequence[str], 
     connection.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608 - constants
 
 
-def held_fields(connection: sqlite3.Connection) -> set[str]:
-    """Return the fields whose tiles the desk holds."""
-    return {row[0] for row in connection.execute("SELECT DISTINCT field_id FROM tiles")}
+def held_tiles(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """Return the ids of the tiles that the desk holds, by field."""
+    held: dict[str, set[str]] = defaultdict(set)
+    for row in connection.execute("SELECT field_id, tile_id FROM tiles"):
+        held[row["field_id"]].add(row["tile_id"])
+    return held
 
 
 def fill_tiles(connection: sqlite3.Connection, slides: Iterable[tuple[Slide, Sequence[Tile]]]) -> None:
-    """Put slides and tiles on the desk."""
+    """Put slides and whole fields on the desk; a field's former tiles go."""
     for slide, tiles in slides:
         with writing(connection):
             _insert(connection, "slides", _SLIDE, slide)
+            former = [(field_id,) for field_id in {tile.field_id for tile in tiles}]
+            connection.executemany("DELETE FROM tiles WHERE field_id = ?", former)
             for tile in tiles:
                 _insert(connection, "tiles", _TILE, tile)
 
 
 def fill_items(connection: sqlite3.Connection, items: Sequence[ReviewItem]) -> None:
-    """Put the queue on the desk; items that left it are closed, their events stay."""
+    """Put the queue on the desk; items that left it are closed and their images go, their events stay.
+
+    An item that somebody has answered goes on showing the options that the answer names.
+    """
     with writing(connection):
         connection.execute("UPDATE items SET open = 0")
         connection.executemany(
-            "INSERT INTO items (item_id, public_id, kind, dimension, slide_id, field_id, patient_id, place, readers,"
+            "INSERT INTO items (item_id, public_id, kind, dimension, slide_id, field_id, patient_id, place, readers,"  # noqa: S608
             " flagged, content, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
             " ON CONFLICT (item_id) DO UPDATE SET place = excluded.place, readers = excluded.readers,"
-            " flagged = excluded.flagged, content = excluded.content, open = 1",
+            f" flagged = excluded.flagged, content = {_CONTENT}, open = 1",
             [_row(place, item) for place, item in enumerate(items)],
         )
+        for table, column in (("tiles", "field_id"), ("slides", "slide_id")):
+            connection.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {column} FROM items WHERE open)")  # noqa: S608
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # nor are they left in SQLite's own log
 
 
 def _row(place: int, item: ReviewItem) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -119,15 +120,20 @@ def draft_items(
     return [by_id[event.item_id] for event in queue]
 
 
-def field_tiles(tiling: Iterable[Shard], fields: Collection[str]) -> Iterator[tuple[Slide, list[Tile]]]:
-    """Yield each slide that holds one of the fields, with the tiles of these fields."""
+def field_tiles(
+    tiling: Iterable[Shard], fields: Collection[str], held: Mapping[str, set[str]]
+) -> Iterator[tuple[Slide, list[Tile]]]:
+    """Yield each slide that holds one of the fields, with the tiles of those that have others than are held."""
     for shard in tiling:
         if not shard.info.rows.get("tiles"):
             continue
-        held = shard.table("tiles", ["field_id"])["field_id"]
-        if pc.any(pc.is_in(held, value_set=_array(fields))).as_py():
-            slide = shard.records("slides", Slide)[0]
-            yield slide, rows_of([shard], "tiles", Tile, "field_id", fields)
+        table = shard.table("tiles", ["field_id", "tile_id"])
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in table.filter(pc.is_in(table["field_id"], value_set=_array(fields))).to_pylist():
+            found[row["field_id"]].add(row["tile_id"])
+        if found:
+            new = {field_id for field_id, tiles in found.items() if tiles != held.get(field_id)}
+            yield shard.records("slides", Slide)[0], rows_of([shard], "tiles", Tile, "field_id", new)
 
 
 def _array(values: Collection[str]) -> Any:

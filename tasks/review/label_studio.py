@@ -9,6 +9,7 @@ say whether the item is sound without ever seeing the key; what that proves is w
 | an answer and a fault | blind, verdict reject |
 | an answer, "sound", but not the key | blind alone: somebody who sees the key decides on the page |
 | skipped | none |
+| another answer than was pulled before | none more: the first blind answer stands |
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from xml.sax.saxutils import quoteattr
 
 from schemas.errors import InputError, ReviewError
 from schemas.records.shared import SCALES
+from tasks.review.events import payload_of
 from tasks.review.items import ReviewItem
-from tasks.review.journal import record
+from tasks.review.journal import events_of, record
 from tasks.review.payloads import REASONS
 
 UNTOLD = "The images do not tell"
@@ -157,11 +159,18 @@ def _write(desk: sqlite3.Connection, item: ReviewItem, annotation: Mapping[str, 
         spent = annotation.get("lead_time")
         event = record(desk, item, reviewer, "blind", {"answer": answer}, after="", duration_s=spent, at=at)
         latest, written = event.event_id, 1
+    elif answer != _first_answer(desk, item, reviewer):
+        raise ReviewError("the answer was changed after it was pulled", remedy="the first stands; decide on the page")
     verdict = _verdict(chosen, answer == item.key)
     if verdict and (standing is None or standing["decision"] is None):
         record(desk, item, reviewer, "verdict", verdict, after=latest, at=at)
         written += 1
     return written
+
+
+def _first_answer(desk: sqlite3.Connection, item: ReviewItem, reviewer: str) -> int | None:
+    mine = (e for e in events_of(desk, item.item_id) if e.kind == "blind" and e.reviewer == reviewer)
+    return next((payload_of(event)["answer"] for event in mine), None)
 
 
 def _answer(item: ReviewItem, chosen: Mapping[str, Any]) -> int | None:

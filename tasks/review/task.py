@@ -13,7 +13,7 @@ from schemas.origins import with_origin
 from schemas.records import Caption, Perturbation, Question, Reasoning, Rejection, ReviewEvent, Verdict
 from tasks.review.config import ReviewConfig
 from tasks.review.decisions import Ruling, apply_decisions, read_decisions, readers_wanted, rulings
-from tasks.review.desk import DESK, fill_items, fill_tiles, held_fields, make_desk
+from tasks.review.desk import DESK, fill_items, fill_tiles, held_tiles, make_desk
 from tasks.review.events import write_events
 from tasks.review.gather import TEXT_KEYS, Texts, draft_items, field_tiles, here_and_gone, ids_of, queue_entries
 from tasks.review.items import ReviewItem
@@ -54,13 +54,13 @@ def open_items(
 
 @task(name="set the desk", persist_result=False)
 def set_desk(queue: Shard, tiling: Sequence[Shard], folder: Path) -> None:
-    """Lay the queue where annotators work: `queue.jsonl`, and the desk with all that the page shows."""
+    """Lay the queue where annotators work: `queue.jsonl`, and the desk with all that the page shows, and no more."""
     lines = json_lines(queue.path(ITEMS).read_text(encoding="utf-8"))
     items = [ReviewItem.from_json(line) for _, line in lines]
     with make_desk(folder / DESK) as desk:
+        fill_tiles(desk, field_tiles(tiling, {item.field_id for item in items}, held_tiles(desk)))
         fill_items(desk, items)
         refresh_states(desk)
-        fill_tiles(desk, field_tiles(tiling, {item.field_id for item in items} - held_fields(desk)))
     # Last: whoever is stopped before this has a desk that holds more than the queue says, never less.
     write_events(folder / QUEUE, queue.records("review_events", ReviewEvent))
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from schemas.ids import canonical_json, content_id, digest
 from schemas.records import Question
-from tasks.screening.repair import NotRepaired
+from tasks.screening.repair import NotRepaired, under_its_content
 
 Options = frozenset[tuple[str, str]]
 """Texts of options, each with its concepts."""
@@ -65,20 +65,16 @@ def _blocks(questions: Sequence[Question], part: Sequence[int]) -> list[tuple[Op
 
 def _asked(question: Question, order: Sequence[tuple[str, str]], block: int) -> Question:
     options = tuple(text for text, _ in order)
-    parameters = {"made": question.provenance.parameters, "paired": block}
-    return replace(
+    parameters = canonical_json({"made": question.provenance.parameters, "paired": block})
+    asked = replace(
         question,
-        question_id=content_id("mcq", question.field_id, question.template, question.question, options),
         options=options,
         option_concepts=tuple(concepts for _, concepts in order),
         answer_index=list(order).index(_stated(question)),
         option_set_id=content_id("set", question.cell, question.question, sorted(options)),
-        provenance=replace(
-            question.provenance,
-            parameters=canonical_json(parameters),
-            input_ids=(*question.provenance.input_ids, question.question_id),
-        ),
+        provenance=replace(question.provenance, parameters=parameters),
     )
+    return under_its_content(asked, question)
 
 
 def pair_questions(questions: Sequence[Question], seed: int) -> list[Question | NotRepaired]:

@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import yaml
 
-from schemas.ids import digest
+from schemas.ids import content_id, digest
 from schemas.records import Question
 from schemas.rejection import Reason
 from tasks.screening.cues import COMBINATION
@@ -80,36 +79,63 @@ def plan_repairs(cell: Cell, number: int) -> list[Repair]:
     ]
 
 
+def under_its_content(question: Question, former: Question) -> Question:
+    """Return a question that was `former` under the id of what it says now, the former id among its inputs.
+
+    Decisions name options by their place, so what was decided about other words, or another order, is not about it.
+    """
+    made = question.provenance
+    return replace(
+        question,
+        question_id=content_id("mcq", question.field_id, question.template, question.question, question.options),
+        provenance=replace(made, input_ids=(*made.input_ids, former.question_id)),
+    )
+
+
 def _turned(question: Question, place: int) -> Question:
-    """Return the question with its options turned until the key stands at `place`."""
+    """Return the question with its options turned until the key stands at `place`: another item, unless it does."""
     k = len(question.options)
     turn = (question.answer_index - place) % k
+    if not turn:
+        return question
     order = [(position + turn) % k for position in range(k)]
     concepts = question.option_concepts
-    return replace(
+    turned = replace(
         question,
         options=tuple(question.options[position] for position in order),
         option_concepts=tuple(concepts[position] for position in order) if len(concepts) == k else concepts,
         answer_index=place,
     )
+    return under_its_content(turned, question)
+
+
+def _places(names: Sequence[str], size: int, *drawn: object) -> dict[str, int]:
+    """Return a place for every id, each place equally often, give or take one.
+
+    An id has an order of places of its own and takes the first with room, so that few move where others come or go.
+    """
+    ranked = sorted(range(size), key=lambda place: digest(*drawn, place))
+    room = {place: len(names) // size + (rank < len(names) % size) for rank, place in enumerate(ranked)}
+    places: dict[str, int] = {}
+    for name in sorted(names, key=lambda name: digest(*drawn, name)):
+        own = sorted(range(size), key=lambda place: digest(*drawn, name, place))
+        places[name] = next(place for place in own if room[place])
+        room[places[name]] -= 1
+    return places
 
 
 def shuffle_keys(questions: Sequence[Question], seed: int) -> list[Question]:
     """Return questions with the key at every place equally often, give or take one, within cell, split and size.
 
-    Which question gets which place depends on the seed and the questions' ids alone. Options are turned, not mixed, so
-    that their order among themselves stays. Questions of an option set stay as they are: their places are balanced for
-    each order of the options, and would not be if each were turned on its own.
+    A question's place is drawn from its id and the seed, as far as the balance allows. Options are turned, not mixed,
+    so that their order among themselves stays. Questions of an option set stay as they are: their places are balanced
+    for each order of the options, and would not be if each were turned on its own.
     """
-    parts: dict[tuple[str, str, int], list[int]] = defaultdict(list)
-    for i, question in enumerate(questions):
+    parts: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for question in questions:
         if question.option_set_id is None:
-            parts[question.cell, question.split, len(question.options)].append(i)
-    turned = list(questions)
-    for (cell, split, size), members in sorted(parts.items()):
-        members.sort(key=lambda i: questions[i].question_id)
-        rng = np.random.default_rng([seed, int(digest(cell, split, size)[:12], 16)])
-        places = rng.permutation(np.arange(len(members)) % size)
-        for i, place in zip(members, places.tolist(), strict=True):
-            turned[i] = _turned(questions[i], place)
-    return turned
+            parts[question.cell, question.split, len(question.options)].append(question.question_id)
+    places: dict[str, int] = {}
+    for (cell, split, size), names in parts.items():
+        places |= _places(names, size, seed, cell, split)
+    return [_turned(q, places[q.question_id]) if q.question_id in places else q for q in questions]

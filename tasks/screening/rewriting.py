@@ -16,17 +16,18 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from schemas.ids import canonical_json, content_id, digest
+from schemas.ids import canonical_json, digest
 from schemas.records import Provenance, Question
 from tasks.endpoint.answers import Answer
 from tasks.endpoint.client import Endpoint
 from tasks.endpoint.requests import Message, Request
 from tasks.screening.items import normalised
-from tasks.screening.repair import NotRepaired, Repair
+from tasks.screening.repair import NotRepaired, Repair, under_its_content
 from tasks.settings import code_version
 
 TEMPLATE = "rewrite.txt.j2"
 LONGEST_TO_SHORTEST = 1.3  # the prompt asks for a fifth; languages and counting differ
+LONGER = 4  # characters more, for options of a word or two
 Claims = Mapping[str, str]
 """Status of each concept that a text mentions."""
 
@@ -62,7 +63,7 @@ class Reworded(BaseModel):
             raise ValueError(f"{len(value)} options, {count} are needed")
         if not all(texts) or len(set(texts)) < count:
             raise ValueError("options are empty or equal")
-        if max(lengths) > LONGEST_TO_SHORTEST * min(lengths) + 4:
+        if max(lengths) > LONGEST_TO_SHORTEST * min(lengths) + LONGER:
             raise ValueError(f"options are {min(lengths)} to {max(lengths)} characters long; make them equally long")
         read: Callable[[str], Claims] | None = context.get("read")
         fault = _fault(context["claims"], [read(option) for option in value]) if read else None
@@ -135,9 +136,8 @@ class EndpointWriter:
         options = list(question.options)
         for place, text in zip(_order(question), new.options, strict=True):
             options[place] = text
-        return replace(
+        reworded = replace(
             question,
-            question_id=content_id("mcq", question.field_id, question.template, new.question, options),
             question=new.question.strip(),
             options=tuple(options),
             provenance=Provenance(
@@ -146,7 +146,7 @@ class EndpointWriter:
                 prompt_sha256=digest(prompt_of(question, repair)),
                 parameters=canonical_json({"constraints": repair.version, "cues": repair.cues, "round": repair.round}),
                 code_version=code_version("tasks/screening", "tasks/endpoint"),
-                input_ids=(question.question_id,),
                 ledger_id=answer.ledger_id,
             ),
         )
+        return under_its_content(reworded, question)

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from schemas.errors import InputError, ReviewConflictError, ReviewError
 from tasks.review import decision_log
+from tasks.review.agreement import human_baseline
 from tasks.review.config import ReviewConfig
 from tasks.review.decision_log import collect_log, write_log
 from tasks.review.decisions import read_decisions
@@ -166,6 +168,16 @@ def test_a_new_queue_keeps_what_was_said_and_closes_what_left_it(desk: sqlite3.C
     assert len(events_of(desk)) == 2
 
 
+def test_who_has_answered_an_item_is_never_read_as_having_said_something_else(desk: sqlite3.Connection) -> None:
+    record(desk, ITEMS[0], "ann", "blind", {"answer": 0}, after="")
+    fill_items(desk, [replace(item, options=("c", "b", "a"), key=2, rationale="new") for item in ITEMS[:2]])
+    shown = [ReviewItem.from_json(row[0]) for row in desk.execute("SELECT content FROM items WHERE open")]
+    assert [(item.options, item.key) for item in shown] == [(("a", "b"), 0), (("c", "b", "a"), 2)]
+    assert [item.rationale for item in shown] == ["new", "new"]
+    (right,) = (row for row in human_baseline(events_of(desk), shown) if row["dimension"] == "all")
+    assert right["accuracy"] == 1.0
+
+
 def test_a_queue_that_asks_for_a_second_reader_opens_settled_items_again(desk: sqlite3.Connection) -> None:
     event = record(desk, ITEMS[0], "ann", "blind", {"answer": 0}, after="")
     record(desk, ITEMS[0], "ann", "verdict", {"decision": "accept"}, after=event.event_id)
@@ -202,8 +214,6 @@ def test_audited_items_come_after_flagged_ones() -> None:
 
 def test_an_edited_question_that_is_guessed_again_is_held(ask: Ask) -> None:
     before = [ask("a", option_set=None), ask("b", option_set=None), ask("c", option_set=None)]
-    from dataclasses import replace
-
     kept = [replace(before[0], round=1), replace(before[1], round=1), before[2]]
     asked: list[int] = []
 

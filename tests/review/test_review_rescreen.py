@@ -34,6 +34,7 @@ def screened_twice(folder: Path, questions: list[Question]) -> Shard:
     def make(out: ShardWriter) -> None:
         rows = [Verdict(question.question_id, "tfidf", "lexical", 0.3, 0, 0, 0.0, False, 1) for question in questions]
         out.write_records("verdicts", rows, Verdict)
+        out.write_records("questions", questions, Question)
         out.count(items_in=0, items_out=0, rejections=[])
 
     store = ShardStore(folder)
@@ -60,3 +61,19 @@ def test_an_edit_that_gives_the_key_away_is_found_and_a_fair_one_goes_on(ask: As
     assert {row.round for row in verdicts} == {2}  # the gate takes one verdict per question, reader and round
     assert {row.question_id for row in verdicts} == {f"q{n}" for n in range(80)}
     assert len(passed) + len(held) == 160
+
+
+def test_one_edit_alone_is_held_where_it_gives_the_key_away(ask: Ask, tmp_path: Path) -> None:
+    before = drawn(ask, 160)
+    options = list(before[0].options)
+    options[before[0].answer_index] += ", which is clearly present in this field and in no other"
+    kept = [
+        replace(before[0], options=tuple(options), round=1),
+        replace(before[1], question="Which growth is seen here?", round=1),
+        *before[2:],
+    ]
+    screener = _screener(CONFIG, screened_twice(tmp_path, before))
+    passed, held, _ = hold_what_leaks(before, kept, screener, ReviewConfig())
+    assert [row.item_id for row in held] == ["q0"]
+    assert "most characters guesses the key with 1.00 by length" in held[0].detail
+    assert [question.question_id for question in passed] == [question.question_id for question in before[1:]]

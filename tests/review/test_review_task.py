@@ -30,7 +30,7 @@ from schemas.records import (
 )
 from tasks.review.config import ReviewConfig
 from tasks.review.decision_log import collect_log
-from tasks.review.desk import DESK, open_desk
+from tasks.review.desk import DESK, fill_items, open_desk
 from tasks.review.items import ReviewItem
 from tasks.review.journal import record
 from tasks.review.task import apply, open_items, set_desk
@@ -157,6 +157,52 @@ def test_opening_again_keeps_what_was_said(line: dict[str, Any]) -> None:
     assert opened(line) == items
     with open_desk(line["folder"] / DESK) as desk:
         assert desk.execute("SELECT state FROM items WHERE item_id = '0'").fetchone()[0] == "accept"
+
+
+def laid_again(line: dict[str, Any], tiles: list[Tile]) -> list[tuple[str, bytes]]:
+    """Lay the queue with other tiles; returns the desk's."""
+    old = line["tiling"][0]
+
+    def tiling(out: ShardWriter) -> None:
+        out.write_records("slides", old.records("slides", Slide), Slide)
+        out.write_records("tiles", tiles, Tile)
+
+    store = line["store"]
+    line["tiling"] = [shard(store, f"tiling-{len(list(store.root.iterdir()))}", tiling)]
+    set_desk.fn(store.open("queue", "queue-key"), line["tiling"], line["folder"])
+    with open_desk(line["folder"] / DESK) as desk:
+        return [tuple(row) for row in desk.execute("SELECT tile_id, image FROM tiles ORDER BY tile_id")]
+
+
+def test_the_desk_shows_the_images_of_this_run(line: dict[str, Any]) -> None:
+    opened(line)
+    first = line["tiling"][0].records("tiles", Tile)
+    stained = [replace(tile, tile_id=f"{tile.tile_id}_macenko", image=b"macenko") for tile in first]
+    assert laid_again(line, stained) == [(tile.tile_id, b"macenko") for tile in stained]
+    both = [*stained, replace(first[0], scale="high")]
+    assert len(laid_again(line, both)) == 4
+    assert laid_again(line, stained) == [(tile.tile_id, b"macenko") for tile in stained]
+
+
+def test_images_of_what_left_the_queue_leave_the_desk_to_the_last_byte(line: dict[str, Any]) -> None:
+    tiles = line["tiling"][0].records("tiles", Tile)
+    named = [replace(tile, image=f"image of {tile.field_id}".encode() * 500) for tile in tiles]
+    opened(line)
+    laid_again(line, [replace(tile, tile_id=f"{tile.tile_id}_named") for tile in named])
+    path = line["folder"] / DESK
+    assert b"image of field_2" in path.read_bytes()
+    with open_desk(path) as page, open_desk(path) as desk:
+        rows = page.execute("SELECT content FROM items WHERE field_id != 'field_2' ORDER BY place").fetchall()
+        fill_items(desk, [ReviewItem.from_json(row[0]) for row in rows])
+        assert {row[0] for row in desk.execute("SELECT field_id FROM tiles")} == {"field_0", "field_1"}
+        assert desk.execute("SELECT count(*) FROM slides").fetchone()[0] == 1
+        held = b"".join(file.read_bytes() for file in line["folder"].glob(f"{DESK}*"))
+        assert b"image of field_1" in held
+        assert b"image of field_2" not in held
+    with open_desk(path) as desk:
+        fill_items(desk, [])
+        assert [desk.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("tiles", "slides")] == [0, 0]
+        assert desk.execute("SELECT count(*) FROM items").fetchone()[0] == 10
 
 
 def test_decisions_on_every_kind_come_through_and_the_counts_hold(line: dict[str, Any]) -> None:

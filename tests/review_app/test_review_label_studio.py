@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -111,6 +112,24 @@ def test_pulling_twice_brings_nothing_twice(server: tuple[Any, type[Recorded]], 
     handler.exchange = [*pulls, *pulls]
     assert pull_annotations(desk, client, TITLE)["events"] == 7
     assert pull_annotations(desk, client, TITLE)["events"] == 0
+
+
+@pytest.mark.parametrize(("first", "second"), [("solid", "papillary"), ("papillary", "solid")])
+def test_an_answer_changed_after_it_was_pulled_decides_nothing(desk: Any, first: str, second: str) -> None:
+    def pulled(answer: str, sound: str) -> dict[str, Any]:
+        said = [{"from_name": "answer", "value": {"choices": [answer]}}]
+        said += [{"from_name": "sound", "value": {"choices": [sound]}}] if sound else []
+        annotation = {"completed_by": 7, "created_at": "2026-01-01T10:00:00Z", "result": said}
+        task = SimpleNamespace(id=1, data={"item": ITEMS[0].public_id}, annotations=[annotation])
+        projects = SimpleNamespace(list=lambda: [SimpleNamespace(id=1, title=TITLE)])
+        tasks = SimpleNamespace(list=lambda **_: [task])
+        return pull_annotations(desk, SimpleNamespace(projects=projects, tasks=tasks), TITLE)
+
+    assert pulled(first, "")["events"] == 1
+    refused = pulled(second, "sound")
+    assert refused["events"] == 0
+    assert "the answer was changed after it was pulled" in refused["refused"][0]
+    assert pulled(first, "sound") == {"annotations": 1, "events": int(first == "papillary"), "refused": []}
 
 
 def test_a_project_that_is_not_there_is_said_so(server: tuple[Any, type[Recorded]], desk: Any) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,10 @@ def questions_of(leak: Leak, template: str, *, strength: float = 0.8, n: int = N
     ]
 
 
+UNPLACED: dict[str, Any] = {"question_id": "", "options": (), "option_concepts": (), "answer_index": 0}
+UNPLACED["provenance"] = Provenance("rules")
+
+
 @settings(max_examples=20)
 @given(n=st.integers(1, 30), seed=st.integers(0, 5))
 def test_shuffling_keys_changes_places_and_nothing_else(n: int, seed: int) -> None:
@@ -64,11 +69,25 @@ def test_shuffling_keys_changes_places_and_nothing_else(n: int, seed: int) -> No
         assert new.options[new.answer_index] == old.options[old.answer_index]
         assert sorted(new.options) == sorted(old.options)
         assert [f"C:{option}" for option in new.options] == list(new.option_concepts)
-        assert replace(new, options=(), option_concepts=(), answer_index=0) == replace(
-            old, options=(), option_concepts=(), answer_index=0
-        )
+        assert (new == old) == (new.options == old.options) == (new.question_id == old.question_id)
+        if new != old:
+            assert new.provenance == replace(old.provenance, input_ids=(old.question_id,))
+        assert replace(new, **UNPLACED) == replace(old, **UNPLACED)
     counts = Counter(question.answer_index for question in after)
     assert max(counts.values()) - min(counts.get(place, 0) for place in range(4)) <= 1
+
+
+@settings(max_examples=20)
+@given(n=st.integers(40, 90), more=st.integers(1, 3), seed=st.integers(0, 5))
+def test_few_questions_are_placed_elsewhere_when_others_come_and_those_under_another_id(
+    n: int, more: int, seed: int
+) -> None:
+    asked = questions_of("position", "p", strength=1.0, n=n + more)
+    before, after = shuffle_keys(asked[more:], seed), shuffle_keys(asked, seed)[more:]
+    moved = [(old, new) for old, new in zip(before, after, strict=True) if old.options != new.options]
+    assert len(moved) <= 8 * more  # a place that is full sends one on, and so forth
+    assert all(old.question_id != new.question_id for old, new in moved)
+    assert shuffle_keys(asked[::-1], seed)[::-1] == shuffle_keys(asked, seed)
 
 
 def test_shuffling_leaves_option_sets_as_they_are() -> None:
@@ -89,6 +108,8 @@ def test_keys_in_telling_places_are_placed_anew_and_the_cell_is_kept() -> None:
     assert outcome.dropped == ()
     assert [screening.whole.verdict == "fail" for screening in outcome.rounds] == [True, False]
     assert {question.round for question in outcome.kept} == {1}
+    read = {row.question_id for row in outcome.rounds[-1].verdicts}
+    assert read == {question.question_id for question in outcome.kept}
 
 
 def test_without_a_writer_other_cues_are_dropped_at_once() -> None:
