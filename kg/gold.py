@@ -52,7 +52,7 @@ class Scores:
 
 
 def read_marked(path: Path) -> list[Sentence]:
-    """Return sentences marked in the text: `[necrosis]-` is absent, `+` present, `?` uncertain.
+    r"""Return sentences marked in the text: `[necrosis]-` is absent, `+` present, `?` uncertain; `\n` a line break.
 
     Raises:
         FileFormatError: a line has no half.
@@ -64,7 +64,7 @@ def read_marked(path: Path) -> list[Sentence]:
         half, tab, marked = line.partition("\t")
         if not tab or half not in get_args(Half):
             raise FileFormatError(f"{path.name} line {number}: no half", remedy="begin with tune or measure and a tab")
-        found.append(_unmark(cast(Half, half), marked))
+        found.append(_unmark(cast(Half, half), marked.replace(r"\n", "\n")))
     return found
 
 

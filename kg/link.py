@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import Any
 from kg.forms import fold, words_only
 from kg.lexicon import Entry, Lexicon
 from kg.match import BY_START, Matcher, Meaning, Span, disjoint
+from kg.punctuation import marks, results
 from kg.scope import Hit, Scopes
-from kg.triggers import Trigger, phrases
+from kg.triggers import phrases
 from schemas.records.shared import Status
 
 __all__ = ["Lexicon", "Link", "Linker"]
@@ -24,8 +24,6 @@ _SECTION_PRIOR: Mapping[str, tuple[str, ...]] = {
     "gross": ("AnatomicSite", "MorphologicFinding"),
     "immunohistochemistry": ("Biomarker", "Stain"),
 }
-_MARKS = re.compile(r"[;:?!\n,]|\.(?=\s|$)")
-_WITH = re.compile(r",\s+with\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Linker:
         spans = self._matcher.spans(text, folded, words)
         if not spans:
             return []
-        scopes = Scopes(folded, _outside(self._cues(folded, words), spans))
+        scopes = Scopes(folded, _outside(self._cues(text, words), spans))
         prior = _prior(section)
         family = section is not None and "family" in section.lower()
         links = []
@@ -95,7 +93,7 @@ class Linker:
         found = self._matcher.spans(text, folded, f" {words_only(folded)} ")
         return [(start, end, meaning.candidates) for start, end, meaning in found]
 
-    def _cues(self, folded: str, words: str) -> list[Hit]:
+    def _cues(self, text: str, words: str) -> list[Hit]:
         hits: list[Hit] = []
         reach = -1
         for last, (length, kind) in self._triggers.iter(words):
@@ -107,7 +105,7 @@ class Linker:
                 hits.pop()
             hits.append((start, end, kind))
             reach = end
-        return _with_punctuation(folded, disjoint(hits))
+        return sorted([*disjoint(hits), *marks(text), *results(text)], key=BY_START)
 
 
 def _outside(hits: list[Hit], spans: list[Span]) -> list[Hit]:
@@ -140,13 +138,3 @@ def _trigger_automaton() -> Any:
         automaton.add_word(f" {form} ", (len(form) + 1, kind))
     automaton.make_automaton()
     return automaton
-
-
-def _with_punctuation(folded: str, hits: list[Hit]) -> list[Hit]:
-    """Return the triggers with the marks that end a clause or may end one, in the order of the text."""
-    marks: list[Hit] = []
-    for mark in _MARKS.finditer(folded):
-        after = _WITH.match(folded, mark.start())
-        kind: Trigger = "hard" if mark[0] != "," else "with" if after else "comma"
-        marks.append((mark.start(), mark.end(), kind))
-    return sorted([*hits, *marks], key=BY_START)

@@ -60,6 +60,8 @@ class Matcher:
             if end == reach:
                 continue
             start = last - length
+            if words.endswith(" non ", 0, start + 1) and " " in words[start + 1 : last]:
+                continue  # "non-invasive ductal carcinoma" is a ductal carcinoma
             if cased is not None:
                 best = _best(cased, text[start:end])
                 if not best:

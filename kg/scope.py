@@ -2,12 +2,14 @@
 
 Rules of the kind of NegEx (Chapman et al., J Biomed Inform 2001;34:301-310) and ConText (Harkema et al., J Biomed
 Inform 2009;42:839-851), with three differences: a clause also ends at a comma or "and" between two finite
-verbs; triggers that follow ("is absent", "not identified") count as much as those that precede; and a place
-("muscularis propria") is denied only where its own presence is.
+verbs, and at a comma between a denial and a state ("no mitoses, necrosis focal"); triggers that follow ("is absent",
+"not identified") count as much as those that precede; and a place ("muscularis propria") is denied only where its own
+presence is.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -26,7 +28,11 @@ _FINITE_DOUBT = frozenset(
 )
 _COPULA = ("is", "are", "was", "were")
 _CUES = frozenset({"before_negative", "before_uncertain", "after_negative", "after_uncertain", "family"})
+_JOINTS = ("and", "or", "comma")
 _NO = ("no", "absent")  # what denies a place that follows it at once
+_WORD = re.compile(r"\w")
+# What may follow a state that is said of what precedes it, as "focal" in "necrosis focal" and not in "focal necrosis".
+_PREDICATIVE = re.compile(r"\s*(?:$|[^\w\s]|(?:in|at|within|near|on|along|around|throughout|and)\b)")
 _PRESENCE = ("not identified", "not present", "not seen", "absent", "not included", "not sampled", "not found")
 
 
@@ -81,17 +87,36 @@ class Scopes:
 
 
 def _synoptic(text: str, hits: Sequence[Hit]) -> list[Hit]:
-    """Return the triggers with "necrosis: not identified" and "necrosis: no" as one clause, the verdict after."""
+    """Return the triggers with a verdict and what it is of as one clause, whichever stands first.
+
+    After "necrosis: not identified" and "necrosis: no" the verdict denies what precedes, in "not identified: necrosis"
+    and "negative for: necrosis" what follows.
+    """
     kept: list[Hit] = []
     for hit in hits:
         start, end, kind = hit
-        colon = kept and text[kept[-1][0] : kept[-1][1]] == ":" and start - kept[-1][1] <= 1
+        if kept and text[start:end] == ":" and start - kept[-1][1] <= 1 and (heading := _heading(text, kept)):
+            kept[-1] = heading
+            continue
+        colon = kept and text[kept[-1][0] : kept[-1][1]] == ":" and not text[kept[-1][1] : start].strip(" \t")
         if colon and kind == "before_negative" and not text[end : end + 2].strip(" .,;\n"):
             kind = "after_negative"
         if colon and kind.startswith("after"):
             kept.pop()
         kept.append((start, end, kind))
     return kept
+
+
+def _heading(text: str, hits: list[Hit]) -> Hit | None:
+    """Return the last trigger as one of what follows it, where it can head a list."""
+    start, end, kind = hits[-1]
+    before = hits[-2] if len(hits) > 1 else (0, 0, "hard")
+    first = before[2] == "hard" and not _WORD.search(text, before[1], start)
+    if kind in ("before_negative", "before_uncertain") and (first or " " in text[start:end]):
+        return hits[-1]
+    if kind in ("after_negative", "after_uncertain") and first:
+        return start, end, "before_negative" if kind == "after_negative" else "before_uncertain"
+    return None
 
 
 def _cuts(text: str, hits: list[Hit]) -> list[int]:
@@ -107,9 +132,10 @@ def _cuts(text: str, hits: list[Hit]) -> list[int]:
         elif kind not in ("comma", "and"):
             continue
         elif any(verbs[last + 1 : index]):
-            cut = _clause_follows(hits, verbs, index + 1, through=("and", "or", "comma"))
+            cut = _clause_follows(hits, verbs, index + 1, through=_JOINTS)
         else:
             cut = kind == "comma" and denied and _clause_follows(hits, verbs, index + 1, through=())
+        cut = cut or (kind == "comma" and denied and _state_follows(text, hits, index))
         if cut:
             cuts.append(start)
             last = index
@@ -133,7 +159,20 @@ def _clause_follows(hits: list[Hit], verbs: list[bool], index: int, through: tup
             return True
         if hit[2] == "before_negative":
             return bool(through)
-        if hit[2] in ("or", "and", "comma") and hit[2] not in through:
+        if hit[2] in _JOINTS and hit[2] not in through:
+            return False
+    return False
+
+
+def _state_follows(text: str, hits: list[Hit], comma: int) -> bool:
+    """Return whether what stands after a comma has a state of its own ("keratin pearls present") and is no list."""
+    joints = [kind for _, _, kind in hits[:comma] if kind in (*_JOINTS, "before_negative")]
+    if joints and joints[-1] == "comma":
+        return False
+    for start, end, kind in hits[comma + 1 :]:
+        if kind == "state" and start - hits[comma][1] > 1 and _PREDICATIVE.match(text, end):
+            return True
+        if kind in (*_JOINTS, "with", "before_negative"):
             return False
     return False
 

@@ -23,6 +23,7 @@ Trigger = Literal[
     "after_negative",  # denies what precedes
     "after_uncertain",
     "after_present",
+    "state",  # "present" without a verb: a clause of its own after a denial and a comma
     "family",  # speaks of relatives
     "pseudo",  # looks like a denial and is none
 ]

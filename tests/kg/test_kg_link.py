@@ -74,10 +74,48 @@ def found(linker: Linker, text: str) -> dict[str, str]:
             "Lymphatic, vascular or perineural invasion is absent.",
             {"Lymphatic": "absent", "vascular": "absent", "perineural invasion": "absent"},
         ),
+        ("No necrosis, mucin present.", {"necrosis": "absent", "mucin": "present"}),
+        ("No mucin, necrosis focal and deep.", {"mucin": "absent", "necrosis": "present"}),
+        ("No necrosis is seen, mucin present.", {"necrosis": "absent", "mucin": "present"}),
+        ("No necrosis, mucin or ulceration present.", dict.fromkeys(("necrosis", "mucin", "ulceration"), "absent")),
+        ("No necrosis, mucin, ulceration present.", dict.fromkeys(("necrosis", "mucin", "ulceration"), "absent")),
+        ("No necrosis, focal ulceration.", {"necrosis": "absent", "ulceration": "absent"}),
+        ("Necrosis cannot be identified.", {"Necrosis": "absent"}),
+        ("Necrosis could not be demonstrated.", {"Necrosis": "absent"}),
+        ("Necrosis isn\u2019t seen.", {"Necrosis": "absent"}),
+        ("Necrosis is not a feature.", {"Necrosis": "absent"}),
+        ("Necrosis is unlikely.", {"Necrosis": "uncertain"}),
+        ("Not seen: necrosis, mucin. Ulceration.", {"necrosis": "absent", "mucin": "absent", "Ulceration": "present"}),
+        ("Negative for: necrosis.", {"necrosis": "absent"}),
+        ("Accession no: 5, necrosis.", {"necrosis": "present"}),
+        ("Necrosis: (-)\nMucin: -\nUlceration: 0%", dict.fromkeys(("Necrosis", "Mucin", "Ulceration"), "absent")),
+        ("Necrosis: 0.5 mm. Mucin: (+)", {"Necrosis": "present", "Mucin": "present"}),
+        ("Necrosis: Not applicable\nMucin: N/A.", {"Necrosis": "uncertain", "Mucin": "uncertain"}),
+        ("Non-squamous cell carcinoma.", {"carcinoma": "present"}),
     ],
 )  # fmt: skip
 def test_status_follows_the_clause(linker: Linker, text: str, expected: dict[str, str]) -> None:
     assert list(found(linker, text).items()) == list(expected.items())  # in the order of the text
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("There is no mucin or\nnecrosis.", "absent"),
+        ("There is no mucin,\nulceration or necrosis.", "absent"),
+        ("Negative for\nNecrosis.", "absent"),
+        ("Geographic necrosis is\nnot identified.", "absent"),
+        ("no mucin\nor necrosis", "absent"),
+        ("No mucin\nNecrosis present", "present"),
+        ("No mucin\n\nnecrosis present", "present"),
+        ("No mucin\n- necrosis", "present"),
+        ("no mucin\nnecrosis", "present"),
+        ("Findings:\nno mucin\nnecrosis", "present"),
+        ("No mucin\nnecrosis: present", "present"),
+    ],
+)
+def test_a_line_break_ends_a_clause_unless_it_wraps_a_sentence(linker: Linker, text: str, status: str) -> None:
+    assert linker.link(text)[-1].status == status
 
 
 @pytest.mark.parametrize(
@@ -219,6 +257,8 @@ def test_the_labels_are_read_as_they_are_marked(tmp_path: Path) -> None:
         ("mucin", "present"),
         ("ulcer", "uncertain"),
     ]
+    path.write_text("tune\tNo\\n[necrosis]-.\n")
+    assert read_marked(path)[0].text == "No\nnecrosis."
     path.write_text("No half.\n")
     with pytest.raises(FileFormatError, match=r"s\.tsv line 1"):
         read_marked(path)
