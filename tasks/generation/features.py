@@ -64,10 +64,10 @@ def attach_features(
     """Return the fields of one slide with what can be seen in them at each scale.
 
     Per attribute the first source of `config.sources` that speaks of it decides. A source that names two values of one
-    attribute leaves it open (`ambiguous_feature`). Reports speak of the case, not of a place: their findings are
-    attached (to every field) only where no source before them knows anything of the slide. An endpoint is shown only
-    tiles of whose scale something is still undecided. The diagnosis is the annotated one, else what the vocabulary
-    gives for the organ and the field's architecture.
+    attribute, or both asserts and denies one, leaves it open (`ambiguous_feature`). Reports speak of the case, not of a
+    place: their findings are attached (to every field) only where no source before them knows anything of the slide.
+    An endpoint is shown only tiles of whose scale something is still undecided. The diagnosis is the annotated one,
+    else what the vocabulary gives for the organ and the field's architecture, unless a source denies just that.
 
     Args:
         fields: fields of the slide.
@@ -189,22 +189,34 @@ def _settle(by_source: list[list[Finding]]) -> tuple[list[Finding], list[Rejecti
         for attribute, rows in sorted(by_attribute.items()):
             if attribute in kept:
                 continue
-            present = [row for row in rows if row.polarity == "present"]
-            if len({row.value for row in present}) > 1:
-                detail = f"{attribute}: {rows[0].source} names {' and '.join(sorted({row.value for row in present}))}"
+            if said := _contradiction(rows):
+                detail = f"{attribute}: {rows[0].source} {said}"
                 rejections.append(Rejection(rows[0].field_id, "features", "ambiguous_feature", detail))
             else:
                 kept[attribute] = rows
     return [row for rows in kept.values() for row in rows], rejections
 
 
+def _contradiction(rows: Sequence[Finding]) -> str | None:
+    """Return how findings of one attribute and source contradict each other: two values, or one of two polarities."""
+    present = sorted({row.value for row in rows if row.polarity == "present"})
+    if len(present) > 1:
+        return f"names {' and '.join(present)}"
+    polarities: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        polarities[row.value].add(row.polarity)
+    value = next((value for value in sorted(polarities) if len(polarities[value]) > 1), None)
+    return None if value is None else f"says {value} is {' and '.join(sorted(polarities[value]))}"
+
+
 def _derived(field: Field, findings: list[Finding], vocabulary: Vocabulary, organ: str | None) -> list[Finding]:
     if organ is None or any(row.attribute == DIAGNOSIS and row.polarity == "present" for row in findings):
         return []
+    spoken_of = {row.concept_id for row in findings if row.attribute == DIAGNOSIS}
     derived = []
     for row in findings:
         value = vocabulary.diagnosis(organ, row.value) if row.attribute == "architecture" else None
-        if value is not None and row.polarity == "present":
+        if value is not None and row.polarity == "present" and value.concept_id not in spoken_of:
             name = local_name(value.concept_id)
             derived.append(Finding(field.field_id, row.scale, DIAGNOSIS, name, value.concept_id, "present", row.source))
     return derived

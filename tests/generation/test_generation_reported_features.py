@@ -120,6 +120,28 @@ def test_a_report_that_names_two_values_leaves_the_attribute_open(
     assert held == {"nucleoli": "prominent", "!": "ambiguous_feature"}
 
 
+def test_what_a_caption_asserts_here_and_denies_there_is_left_open(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    path = tmp_path / "captions.jsonl"
+    for text in (
+        "Lymphovascular invasion at the edge; the centre is without lymphovascular invasion.",
+        "The centre is without lymphovascular invasion; lymphovascular invasion at the edge.",
+    ):
+        path.write_text(json.dumps({"scale": "mid", "field_id": "field_1", "text": f"{text} Myxoid stroma."}))
+        held = attach(captions=read_expert_captions(path), linker=linker, graph=graph)
+        assert held == {"stroma": "myxoid", "!": "ambiguous_feature"}
+
+
+def test_a_diagnosis_that_is_denied_is_not_derived_from_the_architecture(
+    attach: Callable[..., dict[str, str]], linker: Linker
+) -> None:
+    derived = {"architecture": "solid", "diagnosis": "breast_medullary_carcinoma", "!": ""}
+    assert attach(mentions=_mentions(linker, "Solid architecture.")) == derived
+    denied = {"architecture": "solid", "diagnosis/absent": "breast_medullary_carcinoma", "!": ""}
+    assert attach(mentions=_mentions(linker, "Solid architecture, no medullary carcinoma of the breast.")) == denied
+
+
 def test_expert_captions_speak_of_their_scale_and_outrank_reports(
     tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker
 ) -> None:
