@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +17,12 @@ from tasks.generation.findings import DIAGNOSIS, Finding, ScaleBox, Terms
 from tasks.generation.open_findings import FINDINGS, named_sites, not_visible, only_groups, open_finding, readable
 
 _CONCLUDING = ("diagnosis", "impression", "conclusion")
+# Sections that say what was thought or asked before the slides were read to the end.
+_PRELIMINARY = re.compile(
+    r"\b(clinical|(pre|post|intra)[ -]?op\w*|differential|provisional|preliminary|working|presumptive|suspected"
+    r"|admitting|admission|referr\w+|history|previous|prior|indication\w*|request\w*|frozen)\b",
+    re.IGNORECASE,
+)
 
 
 class ReportSource:
@@ -23,8 +30,10 @@ class ReportSource:
 
     Statuses are kept. With a graph, findings outside the vocabulary are taken too where the graph says at which scale
     they are seen, and so is the most specific neoplasm that a diagnosis section asserts and that arises in the slide's
-    organ; what it is a kind of is said with it. What a slide cannot show is rejected as `not_visible`, other findings
-    as `unknown_concept`; organs, cells and stains that a report merely names are no findings and are passed over.
+    organ; what it is a kind of is said with it. A diagnosis that other sections assert is left open where a diagnosis
+    section denies what it is a kind of. What a slide cannot show is rejected as `not_visible`, other findings as
+    `unknown_concept`, those too of which only clinical or preliminary sections speak; organs, cells and stains that a
+    report merely names are no findings and are passed over.
     """
 
     def __init__(
@@ -35,27 +44,44 @@ class ReportSource:
         self._organ = organ
         self._held: dict[tuple[str, str], tuple[str, Scale, set[Status]]] = {}
         self._rejections: dict[str, Rejection] = {}
-        rows = list(mentions)
-        diagnoses = self._diagnoses(rows)
+        every = list(mentions)
+        rows = [mention for mention in every if not _preliminary(mention)]
+        concluded = [mention for mention in rows if any(word in (mention.section or "") for word in _CONCLUDING)]
+        diagnoses = self._diagnoses(concluded)
         wider = {general for concept in diagnoses for general in self._wider(concept)}
+        doubtful = self._doubtful(rows, concluded)
         for mention in rows:
-            if mention.concept_id not in wider:
+            if mention.concept_id in doubtful:
+                self._reject(mention, "ambiguous_feature", f"{mention.label}: a diagnosis section denies its kind")
+            elif mention.concept_id not in wider:
                 self._take(mention, diagnoses)
+        read = {mention.concept_id for mention in rows}
+        for mention in every:
+            if mention.concept_id not in read and mention.category in FINDINGS:
+                self._reject(mention, "unknown_concept", f"{mention.label}: only {mention.section!r} speaks of it")
 
     def _wider(self, concept: str) -> Iterable[str]:
         return self._graph.ancestors(concept) if self._graph is not None else ()
 
-    def _diagnoses(self, mentions: list[Mention]) -> set[str]:
+    def _doubtful(self, rows: list[Mention], concluded: list[Mention]) -> set[str]:
+        """Return the asserted diagnoses that no conclusion asserts, and of whose kind a conclusion denies any."""
+        denied = {mention.concept_id for mention in concluded if mention.status == "absent"}
+        asserted = {mention.concept_id for mention in concluded if mention.status == "present"}
+        claimed = {mention.concept_id for mention in rows if mention.status == "present"} - asserted
+        terms = {concept: self._terms.by_concept.get(concept) for concept in claimed}
+        diagnoses = {concept for concept, term in terms.items() if term is not None and term.attribute == DIAGNOSIS}
+        return {concept for concept in diagnoses if denied.intersection(self._wider(concept))}
+
+    def _diagnoses(self, concluded: list[Mention]) -> set[str]:
         """Return the neoplasms that diagnosis sections assert, without those of which another one is a kind."""
         if self._graph is None:
             return set()
         named = {
             mention.concept_id
-            for mention in mentions
+            for mention in concluded
             if mention.status == "present"
             and mention.category in {"Neoplasm", "Disease"}
             and mention.concept_id in self._graph.nodes
-            and any(word in (mention.section or "") for word in _CONCLUDING)
             and sites_agree(
                 self._graph, named_sites(self._graph, self._organ), sites_of(self._graph, mention.concept_id)
             )
@@ -103,6 +129,10 @@ class ReportSource:
                 if box.scale == scale
             ]
         return findings, list(self._rejections.values())
+
+
+def _preliminary(mention: Mention) -> bool:
+    return bool(_PRELIMINARY.search(mention.section or ""))
 
 
 class CaptionSource:

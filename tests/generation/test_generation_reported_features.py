@@ -104,6 +104,39 @@ def test_a_diagnosis_is_that_of_the_slides_organ_as_the_conclusion_asserts_it(li
     assert held == {"urinary bladder": {urothelial}, "prostate": {prostatic}, None: {urothelial, prostatic}}
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "clinical diagnosis",
+        "Preoperative diagnosis",
+        "pre-operative diagnosis",
+        "differential diagnosis",
+        "provisional diagnosis",
+        "clinical history",
+        "reason for referral",
+        "indications",
+        "frozen section diagnosis",
+    ],
+)
+def test_what_was_thought_before_the_slides_were_read_is_no_finding(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph, title: str
+) -> None:
+    before = Section(title, "Invasive ductal carcinoma with perineural invasion.")
+    after = Section("final diagnosis", "Benign breast tissue. No evidence of malignancy.")
+    held = attach(mentions=_mentions(linker, "Prominent nucleoli.", before, after), graph=graph)
+    assert held == {"nucleoli": "prominent", "!": "unknown_concept unknown_concept unknown_concept"}
+
+
+def test_a_diagnosis_whose_kind_the_conclusion_denies_is_left_open(
+    attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    text, diagnosis = "Medullary carcinoma of the breast.", {"diagnosis": "breast_medullary_carcinoma"}
+    denied = attach(mentions=_mentions(linker, text, Section("diagnosis", "No malignancy.")), graph=graph)
+    assert denied == {"!": "ambiguous_feature no_features unknown_concept"}
+    margins = Section("diagnosis", f"{text} Margins are free of malignancy.")
+    assert diagnosis.items() <= attach(mentions=_mentions(linker, text, margins), graph=graph).items()
+
+
 def test_reports_do_not_fill_in_what_an_annotated_place_leaves_out(
     tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker
 ) -> None:
