@@ -12,7 +12,7 @@ from flows.config import RunConfig, RunnerConfig, resolve_config
 from flows.execution import gather, task_runner
 from flows.limits import endpoint_slots, slots
 from flows.plan import Plan, make_plan
-from tasks.generation.expert_captions import read_expert_captions
+from tasks.generation.expert_captions import ExpertCaption, read_expert_captions
 from tasks.generation.task import attach, link, write_questions, write_texts
 from tasks.splits import add_splits
 
@@ -52,19 +52,29 @@ def _generate(plan: Plan) -> None:
             for key, shard in zip(plan.texts, features, strict=True)
         ]
         gather("write texts", texts, names)
-    write_questions(plan.store, plan.questions, features, graph, plan.splits, settings.generation, plan.endpoint_folder)
+    write_questions(
+        plan.store,
+        plan.questions,
+        features,
+        graph,
+        plan.splits,
+        settings.generation,
+        plan.endpoint_folder,
+        tiles=[plan.store.open("tiling", key) for key in plan.tiling],
+        reports=plan.store.open("reports", plan.reports),
+        captions=_captions(plan),
+    )
 
 
 def attach_arguments(plan: Plan) -> list[dict[str, Any]]:
     """Return the arguments of `attach`, one slide after another."""
-    captions = read_expert_captions(plan.config.captions) if plan.config.captions else []
     common = {
         "store": plan.store,
         "reports": plan.store.open("reports", plan.reports),
         "graph": plan.store.open("graph", plan.graph),
         "config": plan.config.generation,
         "endpoint": plan.endpoint_folder,
-        "captions": captions,
+        "captions": _captions(plan),
     }
     return [
         {
@@ -75,3 +85,7 @@ def attach_arguments(plan: Plan) -> list[dict[str, Any]]:
         }
         for key, tiles, source in zip(plan.features, plan.tiling, plan.sources, strict=True)
     ]
+
+
+def _captions(plan: Plan) -> list[ExpertCaption]:
+    return read_expert_captions(plan.config.captions) if plan.config.captions else []

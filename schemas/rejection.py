@@ -33,6 +33,7 @@ Reason = Literal[
     "no_features",
     "ambiguous_feature",
     "not_visible",
+    "unknown_place",
     # generation
     "missing_scale",
     "unbalanced",

@@ -35,7 +35,8 @@ class Evidence:
     Attributes:
         annotations: the slide's annotation file.
         corner_px0: upper left corner (x, y) of the slide's bounds, from which GeoJSON counts.
-        captions: expert captions; those of other slides are passed over.
+        captions: expert captions; those of other slides are passed over. A slide is named by its id, or by its path
+            as the manifest has it.
         mentions: concepts linked in the reports of the slide's patient.
         linker: links expert captions; needed where there are any.
         graph: tells which concepts no slide can show; without it, their category does.
@@ -80,7 +81,8 @@ def attach_features(
     Returns:
         Every field that came in, in order, and rejections: `no_features` for a field that nothing was found in (it
         stays, with no features), `ambiguous_feature`, `not_visible` and `unknown_concept` for what was not attached,
-        and why an endpoint did not answer.
+        `unknown_place` for a caption of this slide that binds to none of its fields, and why an endpoint did not
+        answer.
 
     Raises:
         InputError: captions were given without a linker, or a tile has no box.
@@ -161,7 +163,7 @@ def _boxes(fields: Iterable[Field], tiles_boxes: Mapping[str, Box]) -> list[Scal
 
 
 def _sources(config: FeaturesConfig, terms: Terms, slide: Slide, evidence: Evidence) -> list[FindingSource]:
-    captions = [caption for caption in evidence.captions if caption.slide_id in (None, slide.slide_id)]
+    captions = [caption for caption in evidence.captions if caption.slide_id in (None, slide.slide_id, slide.uri)]
     linker, graph = evidence.linker, evidence.graph
     sources: list[FindingSource] = []
     for name in config.sources:

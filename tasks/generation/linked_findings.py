@@ -102,14 +102,11 @@ class ReportSource:
         elif seen is not None:
             self._hold(seen[0], "present", mention.concept_id, seen[1], mention.status)
         elif mention.category in FINDINGS:
-            self._reject(mention, "unknown_concept", f"{mention.label}: {self._unusable(mention)}")
-
-    def _unusable(self, mention: Mention) -> str:
-        if mention.category in {"Neoplasm", "Disease"}:
-            return "no diagnosis section concludes it of this organ"
-        if self._graph is not None and only_groups(mention.concept_id, self._graph):
-            return "a kind of finding, not one finding"
-        return "scale at which it is seen is not known"
+            self._reject(
+                mention,
+                "unknown_concept",
+                f"{mention.label}: {_unusable(mention.concept_id, mention.category, self._graph)}",
+            )
 
     def _hold(self, attribute: str, value: str, concept: str, scale: Scale, status: Status) -> None:
         self._held.setdefault((attribute, value), (concept, scale, set()))[2].add(status)
@@ -131,32 +128,38 @@ class ReportSource:
         return findings, list(self._rejections.values())
 
 
+def _unusable(concept_id: str, category: str, graph: Graph | None) -> str:
+    if category in {"Neoplasm", "Disease"}:
+        return "no diagnosis of the organ's vocabulary, and no diagnosis section concludes it"
+    if graph is not None and only_groups(concept_id, graph):
+        return "a kind of finding, not one finding"
+    return "scale at which it is seen is not known"
+
+
 def _preliminary(mention: Mention) -> bool:
     return bool(_PRELIMINARY.search(mention.section or ""))
 
 
 class CaptionSource:
-    """Findings that expert captions name, in the fields and at the scale that each caption was written for."""
+    """Findings that expert captions name, in the fields and at the scale that each caption was written for.
+
+    A finding that is seen at another scale is rejected as `not_visible`, what ReportSource would reject as there, and a
+    caption that names the slide or a place in it, but binds to no field, as `unknown_place`.
+    """
 
     def __init__(
-        self, captions: Iterable[ExpertCaption], linker: Linker, terms: Terms, graph: Graph | None, min_overlap: float
+        self,
+        captions: Sequence[ExpertCaption],
+        linker: Linker,
+        terms: Terms,
+        graph: Graph | None,
+        min_overlap: float,
     ) -> None:
+        self._captions = captions
+        self._linker = linker
+        self._terms = terms
+        self._graph = graph
         self._min_overlap = min_overlap
-        self._rejections: dict[str, Rejection] = {}
-        self._said: list[tuple[ExpertCaption, list[tuple[str, str, str, Scale, Status]]]] = []
-        for caption in captions:
-            said = []
-            for link in linker.link(caption.text):
-                term = terms.by_concept.get(link.concept_id)
-                seen = open_finding(link.concept_id, graph) if term is None else None
-                if term is not None and term.scale == caption.scale:
-                    said.append((term.attribute, term.value.name, term.value.concept_id, term.scale, link.status))
-                elif seen is not None and seen[1] == caption.scale:
-                    said.append((seen[0], "present", link.concept_id, seen[1], link.status))
-                elif not_visible(link.concept_id, link.category, graph):
-                    row = Rejection(link.concept_id, "features", "not_visible", f"{link.label}: no slide shows it")
-                    self._rejections.setdefault(link.concept_id, row)
-            self._said.append((caption, said))
 
     def read(self, boxes: Sequence[ScaleBox]) -> tuple[list[Finding], list[Rejection]]:
         """Return the findings of the captions bound to each box, by id or by overlap."""
@@ -165,10 +168,43 @@ class CaptionSource:
             by_id[box.field_id].append(box)
             by_id[box.tile_id].append(box)
         findings: dict[Finding, None] = {}
-        for caption, said in self._said:
-            bound = by_id.get(caption.target, []) if caption.target else boxes
-            for box in bound:
-                if box.scale == caption.scale and caption.binds(box, self._min_overlap):
-                    for attribute, value, concept, scale, status in said:
-                        findings[Finding(box.field_id, scale, attribute, value, concept, status, "caption")] = None
-        return list(findings), list(self._rejections.values())
+        concepts: dict[str, Rejection] = {}
+        unplaced = []
+        for caption in self._captions:
+            near = by_id.get(caption.target, []) if caption.target else boxes
+            bound = [box for box in near if box.scale == caption.scale and caption.binds(box, self._min_overlap)]
+            if bound:
+                said, rejected = self._said(caption)
+                concepts = {row.item_id: row for row in rejected} | concepts
+                findings |= dict.fromkeys(
+                    Finding(box.field_id, box.scale, attribute, value, concept, status, "caption")
+                    for box in bound
+                    for attribute, value, concept, status in said
+                )
+            elif near or caption.slide_id:
+                item = caption.target or caption.slide_id or ""
+                detail = f"{caption.scale} caption binds to no field: no such target, scale or overlap"
+                unplaced.append(Rejection(item, "features", "unknown_place", detail))
+        return list(findings), [*concepts.values(), *unplaced]
+
+    def _said(self, caption: ExpertCaption) -> tuple[list[tuple[str, str, str, Status]], list[Rejection]]:
+        said, rejected = [], []
+        for link in self._linker.link(caption.text):
+            term = self._terms.by_concept.get(link.concept_id)
+            seen = open_finding(link.concept_id, self._graph) if term is None else None
+            scale = term.scale if term is not None else seen[1] if seen is not None else None
+            if scale == caption.scale and term is not None:
+                said.append((term.attribute, term.value.name, term.value.concept_id, link.status))
+            elif scale == caption.scale and seen is not None:
+                said.append((seen[0], "present", link.concept_id, link.status))
+            elif scale is not None:
+                detail = f"{link.label}: seen at the {scale} scale, named in a caption of the {caption.scale} one"
+                rejected.append(Rejection(link.concept_id, "features", "not_visible", detail))
+            elif not_visible(link.concept_id, link.category, self._graph):
+                rejected.append(
+                    Rejection(link.concept_id, "features", "not_visible", f"{link.label}: no slide shows it")
+                )
+            elif link.category in FINDINGS:
+                detail = f"{link.label}: {_unusable(link.concept_id, link.category, self._graph)}"
+                rejected.append(Rejection(link.concept_id, "features", "unknown_concept", detail))
+        return said, rejected

@@ -36,17 +36,19 @@ def generate_questions(
     config: GenerationConfig,
     out: ShardWriter,
     writer: Writer | None = None,
+    unplaced: Sequence[Rejection] = (),
 ) -> None:
-    """Write the tables questions and rejections.
+    """Write the tables questions and rejections; `unplaced` are the run's captions and reports that bind to nothing.
 
     The unit counted is the field in a dimension: it is asked at least one counterbalanced question there, or rejected
     as `no_features`, `missing_scale` or `unbalanced`. Composite questions come on top and are counted in the facts;
-    what an endpoint could not word is rejected besides.
+    what an endpoint could not word, and what is unplaced, is rejected besides.
 
     Raises:
         ConfigError: an unknown template, or a dimension without one.
     """
     questions, rejections = write_questions(fields, split_of_patient, graph, vocabulary, config, writer)
+    rejections += unplaced
     balanced = [row for row in questions if row.option_set_id is not None]
     served = {(row.field_id, row.dimension) for row in balanced}
     out.write_records("questions", questions, Question)

@@ -8,7 +8,7 @@ from pathlib import Path
 from prefect import task
 
 from kg.vocabulary import load_vocabulary
-from schemas.records import Field, Mention, Report
+from schemas.records import Field, Mention, Report, Slide
 from tasks.endpoint.client import Endpoint
 from tasks.generation.config import GenerationConfig
 from tasks.generation.expert_captions import ExpertCaption
@@ -17,6 +17,7 @@ from tasks.generation.inputs import graph_of, linker_of, mentions_of, slide_inpu
 from tasks.generation.questions import generate_questions
 from tasks.generation.reports import link_reports, read_reports
 from tasks.generation.texts import generate_texts
+from tasks.generation.unplaced import unplaced
 from tasks.generation.writer import Writer
 from tasks.store import Shard, ShardInfo, ShardStore, ShardWriter
 
@@ -93,14 +94,23 @@ def write_questions(
     splits: Mapping[str, str],
     config: GenerationConfig,
     endpoint: Path,
+    *,
+    tiles: Sequence[Shard],
+    reports: Shard,
+    captions: Sequence[ExpertCaption],
 ) -> ShardInfo:
-    """Write counterbalanced questions over the fields of all slides, within each split."""
+    """Write counterbalanced questions over the fields of all slides, within each split.
+
+    Here, where all slides are known, the captions and reports that name none of them are rejected.
+    """
 
     def make(out: ShardWriter) -> None:
         fields = [field for shard in features for field in shard.records("fields", Field)]
         out.facts["split_of_patient"] = dict(splits)
+        slides = [slide for shard in tiles for slide in shard.records("slides", Slide)]
+        lost = unplaced(slides, fields, captions, reports.records("reports", Report))
         writer = _writer(graph, config, endpoint)
-        generate_questions(fields, splits, graph_of(graph.folder), load_vocabulary(), config, out, writer)
+        generate_questions(fields, splits, graph_of(graph.folder), load_vocabulary(), config, out, writer, lost)
 
     return store.ensure("questions", key, make)[0]
 

@@ -73,7 +73,7 @@ REFERENCES: tuple[Reference, ...] = (
     Reference("fields", "mid_tile_id", ("tiles",)),
     Reference("fields", "high_tile_id", ("tiles",)),
     Reference("slides", "report_id", ("reports",)),
-    Reference("reports", "slide_id", ("slides",)),
+    Reference("reports", "slide_id", ("slides",), or_rejected=True),
     Reference("mentions", "text_id", ("reports", "captions")),
     Reference("captions", "field_id", ("fields",)),
     Reference("captions", "slide_id", ("slides",)),

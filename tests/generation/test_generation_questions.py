@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kg.graph import Graph
 from kg.vocabulary import Vocabulary
 from schemas.errors import ConfigError
-from schemas.records import Field, Question
+from schemas.records import Field, Question, Rejection
 from schemas.records.generation import DIMENSIONS, Dimension
 from tasks.generation.config import GenerationConfig
 from tasks.generation.question_plan import load_plan, templates_for
@@ -190,6 +190,15 @@ def test_every_field_is_asked_or_rejected_in_every_dimension(
     assert info.rejected["unbalanced"] > 0
     assert info.rejected["no_features"] >= 5
     assert store.ensure("questions", "again", make)[0].sha256 == info.sha256
+
+
+def test_what_binds_to_nothing_of_the_run_is_counted_with_its_questions(
+    fields: list[Field], graph: Graph, vocabulary: Vocabulary, writer: ShardWriter
+) -> None:
+    lost = [Rejection("old", "generation", "unknown_place", "caption")]
+    generate_questions(fields, SPLITS, graph, vocabulary, GenerationConfig(), writer, unplaced=lost)
+    assert writer.rejected["unknown_place"] == 1
+    assert writer.items_in == len(fields) * 5 + 1 == writer.items_out + sum(writer.rejected.values())
 
 
 def test_a_patient_is_asked_the_same_whoever_else_comes_or_goes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from kg.graph import Graph
 from kg.link import Lexicon
 from schemas.records import Field, Slide, Tile
 from schemas.records.shared import SCALES
+from tasks.generation.expert_captions import ExpertCaption
 from tasks.generation.task import attach, link, write_questions, write_texts
 from tasks.store import ShardWriter
 
@@ -110,7 +112,13 @@ def test_a_dry_run_counts_what_is_then_asked_and_sends_nothing(
     assert unknown == []
     features = [plan.store.open("features", plan.features[0])]
     write_texts.fn(plan.store, plan.texts[0], features[0], known, settings, folder)
-    write_questions.fn(plan.store, plan.questions, features, known, plan.splits, settings, folder)
+    rest: dict[str, Any] = {
+        "tiles": [plan.store.open("tiling", plan.tiling[0])],
+        "reports": plan.store.open("reports", plan.reports),
+        "captions": [ExpertCaption("low", "Solid architecture.", None, "field_of_no_slide", None)],
+    }
+    info = write_questions.fn(plan.store, plan.questions, features, known, plan.splits, settings, folder, **rest)
+    assert info.rejected["unknown_place"] == 1
     result, lines = outcome(plan)
     assert result["rows"]["fields"] == FIELDS
     assert result["rows"]["captions"] > 10 * FIELDS

@@ -15,13 +15,14 @@ from kg.graph import Graph
 from kg.link import Linker
 from kg.vocabulary import load_vocabulary
 from schemas.errors import FileFormatError
-from schemas.records import Mention, Report, Section
+from schemas.records import Mention, Report, Section, Slide
 from tasks.generation.expert_captions import read_expert_captions
 from tasks.generation.findings import Finding, ScaleBox, Terms
 from tasks.generation.linked_findings import ReportSource
 from tasks.generation.open_findings import coherent, readable
 from tasks.generation.reports import link_reports
-from tests.generation.conftest import geojson, region
+from tasks.generation.unplaced import unplaced
+from tests.generation.conftest import Places, geojson, region
 
 
 def _mentions(linker: Linker, text: str, *more: Section) -> list[Mention]:
@@ -189,7 +190,58 @@ def test_expert_captions_speak_of_their_scale_and_outrank_reports(
     path.write_text("\n".join(rows))
     mentions = _mentions(linker, "Inconspicuous nucleoli.")
     held = attach(captions=read_expert_captions(path), linker=linker, mentions=mentions)
-    assert held == {"nucleoli": "prominent", "stroma": "myxoid", "!": ""}
+    # the desmoplastic stroma is not seen at the high scale; the inflammation is that of no field
+    assert held == {"nucleoli": "prominent", "stroma": "myxoid", "!": "not_visible unknown_place"}
+
+
+@pytest.mark.parametrize(
+    ("place", "held"),
+    [
+        ({"field_id": "field_1"}, {"nucleoli": "prominent", "!": ""}),
+        ({"slide_id": "a.svs"}, {"nucleoli": "prominent", "!": ""}),
+        ({"slide_id": "a.svs", "field_id": "field_9"}, {"!": "no_features unknown_place"}),
+        ({"tile_id": "low"}, {"!": "no_features unknown_place"}),
+        ({"field_id": "field_9"}, {"!": "no_features"}),  # of another slide, or told once for the run
+    ],
+)
+def test_a_caption_that_binds_to_nothing_of_its_slide_is_rejected(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker, place: dict[str, str], held: dict[str, str]
+) -> None:
+    path = tmp_path / "captions.jsonl"
+    path.write_text(json.dumps({"scale": "high", "text": "Prominent nucleoli."} | place))
+    assert attach(captions=read_expert_captions(path), linker=linker) == held
+
+
+def test_what_a_caption_names_at_another_scale_or_beyond_all_use_is_rejected_once(
+    tmp_path: Path, attach: Callable[..., dict[str, str]], linker: Linker, graph: Graph
+) -> None:
+    path = tmp_path / "captions.jsonl"
+    text = "Prominent nucleoli, perineural invasion. Adenocarcinoma, stage pT2. Solid architecture."
+    row = json.dumps({"scale": "low", "text": text, "slide_id": "slide_breast"})
+    path.write_text(f"{row}\n{row}")
+    held = attach(captions=read_expert_captions(path), linker=linker, graph=graph)
+    assert held.pop("!") == "not_visible not_visible not_visible unknown_concept"
+    assert held == {"architecture": "solid", "diagnosis": "breast_medullary_carcinoma"}
+
+
+def test_captions_and_reports_that_name_nothing_of_the_run_are_told_once(
+    tmp_path: Path, places: Places, slide: Slide
+) -> None:
+    path = tmp_path / "captions.jsonl"
+    known = [{"field_id": "field_1"}, {"tile_id": "mid"}, {"slide_id": "slide_breast", "field_id": "old"}]
+    known += [{"slide_id": "a.svs"}]
+    lost = [{"field_id": "old"}, {"tile_id": "old"}, {"slide_id": "old", "field_id": "field_1"}]
+    path.write_text("\n".join(json.dumps({"scale": "mid", "text": "Mucin."} | place) for place in known + lost))
+    reports = [
+        Report(f"report_{number}", patient, (), slide_id)
+        for number, (patient, slide_id) in enumerate(
+            [("p1", None), ("p1", "slide_breast"), ("p9", None), ("p9", "slide_breast"), ("p1", "b.svs")]
+        )
+    ]
+    found = unplaced([slide], places[0], read_expert_captions(path), reports)
+    assert [row.item_id for row in found] == ["old", "old", "old", "slide_breast", "b.svs"]
+    assert {row.reason for row in found} == {"unknown_place"}
+    assert [row.detail.partition(" ")[0] for row in found[3:]] == ["report_3", "report_4"]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,16 @@ def test_a_verdict_on_a_rejected_question_dangles_not(rows: Rows, build: Build) 
     assert failures(run_gate(replace(candidate, stage_counts=counts))) == {}
 
 
+def test_a_report_of_an_unknown_slide_dangles_unless_it_was_rejected(rows: Rows, build: Build) -> None:
+    rows["reports"][0] = replace(rows["reports"][0], slide_id="old.svs")
+    assert failures(run_gate(build(rows)))["references_resolve"].endswith("old.svs, which is not in slides")
+    row = Rejection("old.svs", "generation", "unknown_place", f"{rows['reports'][0].report_id} names this")
+    rows["rejections"] += [row]
+    candidate = build(rows)
+    counts = {"stage": "questions", "items_in": 13, "items_out": 12, "rejected": {"unknown_place": 1}}
+    assert failures(run_gate(replace(candidate, stage_counts=[*candidate.stage_counts, counts]))) == {}
+
+
 def test_a_key_that_stands_twice_is_refused(rows: Rows, build: Build) -> None:
     rows["captions"].append(replace(rows["captions"][0], text="Another text."))
     found = failures(run_gate(build(rows)))
