@@ -71,7 +71,7 @@ class Linker:
         spans = self._matcher.spans(text, folded, words)
         if not spans:
             return []
-        scopes = Scopes(folded, _outside(self._cues(text, words), spans))
+        scopes = Scopes(folded, _outside(folded, self._cues(text, words), spans))
         prior = _prior(section)
         family = section is not None and "family" in section.lower()
         links = []
@@ -108,15 +108,23 @@ class Linker:
         return sorted([*disjoint(hits), *marks(text), *results(text)], key=BY_START)
 
 
-def _outside(hits: list[Hit], spans: list[Span]) -> list[Hit]:
-    """Return the triggers that are no part of a name ("absent nucleoli" denies nothing beside it)."""
+def _outside(folded: str, hits: list[Hit], spans: list[Span]) -> list[Hit]:
+    """Return the triggers that are no part of a name, and no result of a stain or marker.
+
+    "Absent nucleoli" denies nothing beside it, and "ER: negative" says nothing of the tumour.
+    """
     starts = [span[0] for span in spans]
     kept = []
     for hit in hits:
         place = bisect_right(starts, hit[0]) - 1
-        if place < 0 or spans[place][1] < hit[1]:
+        result = hit[0] - spans[place][1] <= len(": ") and folded.endswith("negative", hit[0], hit[1])
+        if place < 0 or (spans[place][1] < hit[1] and not (result and _is_marker(spans[place]))):
             kept.append(hit)
     return kept
+
+
+def _is_marker(span: Span) -> bool:
+    return span[2].entries[0].category in ("Biomarker", "Stain")
 
 
 def _prior(section: str | None) -> Callable[[Entry], int] | None:

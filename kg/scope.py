@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kg.triggers import Trigger
 from schemas.records.shared import Status
@@ -19,6 +19,8 @@ from schemas.records.shared import Status
 Hit = tuple[int, int, Trigger]
 # Categories whose mentions name things that are there, whatever is denied of them.
 PLACES = frozenset({"AnatomicSite", "Stain", "Biomarker"})
+# Categories of what a line asserts before it lists findings with their own verdicts: "melanoma, ulceration absent".
+_DIAGNOSES = frozenset({"Neoplasm", "Disease"})
 _FINITE = frozenset(
     {"is", "are", "was", "were", "does", "did", "do", "fails", "failed", "fail", "lacks", "denies", "denied"}
 )
@@ -29,6 +31,11 @@ _FINITE_DOUBT = frozenset(
 _COPULA = ("is", "are", "was", "were")
 _CUES = frozenset({"before_negative", "before_uncertain", "after_negative", "after_uncertain", "family"})
 _JOINTS = ("and", "or", "comma")
+_AFTER: Mapping[Trigger, Status] = {
+    "after_present": "present",
+    "after_negative": "absent",
+    "after_uncertain": "uncertain",
+}
 _NO = ("no", "absent")  # what denies a place that follows it at once
 _WORD = re.compile(r"\w")
 # What may follow a state that is said of what precedes it, as "focal" in "necrosis focal" and not in "focal necrosis".
@@ -67,7 +74,7 @@ class Scopes:
         near = [hit for hit in hits if first <= hit[0] < last and (hit[1] <= start or hit[0] >= end)]
         if category in PLACES:
             return self._place(near, start, end)
-        return _before(self._text, near, start) or _after(near, end) or "present"
+        return _before(self._text, near, start) or _after(self._text, near, end, category) or "present"
 
     def _segment(self, clause: int, hits: list[Hit], start: int) -> tuple[int, int]:
         if clause not in self._segments:
@@ -194,14 +201,19 @@ def _before(text: str, hits: list[Hit], start: int) -> Status | None:
     return "absent" if denied else "uncertain"
 
 
-def _after(hits: list[Hit], end: int) -> Status | None:
-    for start, _, kind in hits:
+def _after(text: str, hits: list[Hit], end: int, category: str) -> Status | None:
+    comma = None
+    for start, stop, kind in hits:
         if start < end:
             continue
-        if kind == "after_present":
-            return "present"
-        if kind == "after_negative":
-            return "absent"
-        if kind == "after_uncertain":
-            return "uncertain"
+        if kind == "comma":
+            comma = stop
+        elif kind in _AFTER:
+            own = comma is not None and start - comma > 1 and _is_verbless(text, start, stop)
+            return None if own and category in _DIAGNOSES else _AFTER[kind]
     return None
+
+
+def _is_verbless(text: str, start: int, stop: int) -> bool:
+    first = text[start:stop].partition(" ")[0]
+    return text[max(start - 3, 0) : start].rstrip().endswith(":") or first not in (*_COPULA, *_FINITE_DOUBT)
