@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -112,13 +111,10 @@ def test_a_dry_run_counts_what_is_then_asked_and_sends_nothing(
     assert unknown == []
     features = [plan.store.open("features", plan.features[0])]
     write_texts.fn(plan.store, plan.texts[0], features[0], known, settings, folder)
-    rest: dict[str, Any] = {
-        "tiles": [plan.store.open("tiling", plan.tiling[0])],
-        "reports": plan.store.open("reports", plan.reports),
-        "captions": [ExpertCaption("low", "Solid architecture.", None, "field_of_no_slide", None)],
-    }
-    info = write_questions.fn(plan.store, plan.questions, features, known, plan.splits, settings, folder, **rest)
-    assert info.rejected["unknown_place"] == 1
+    tiles, reports = [plan.store.open("tiling", plan.tiling[0])], plan.store.open("reports", plan.reports)
+    lost = [ExpertCaption("low", "Solid architecture.", None, "field_of_no_slide", None)]
+    place = (plan.store, plan.questions, features, known, plan.splits, settings, folder)
+    assert write_questions.fn(*place, tiles=tiles, reports=reports, captions=lost).rejected["unknown_place"] == 1
     result, lines = outcome(plan)
     assert result["rows"]["fields"] == FIELDS
     assert result["rows"]["captions"] > 10 * FIELDS
